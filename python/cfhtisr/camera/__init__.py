@@ -1,0 +1,1 @@
+"""The CCDs of MegaCam and their amplifiers."""

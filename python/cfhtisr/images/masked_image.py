@@ -1,0 +1,187 @@
+"""Image, mask and variance of the same pixels."""
+
+__all__ = ["MaskedImage"]
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cfhtisr.images.geom import Box2I
+from cfhtisr.images.mask import Mask
+from cfhtisr.images.plane import Image, Plane
+
+
+class MaskedImage:
+    """Three planes of one shape.
+
+    Parameters
+    ----------
+    image : array_like or Image, shape (rows, columns)
+        Pixel values [ADU unless the exposure says otherwise].
+    mask : array_like of int32 or Mask, same shape, optional
+        Flags; nothing is flagged if it is left out.
+    variance : array_like of float32 or Image, same shape, optional
+        Variance of the values [their unit squared]; 0 if it is left out.
+    xy0 : (int, int), optional
+        Column and row of the first pixel in the parent frame; taken from ``image`` if that
+        is a plane.
+
+    Notes
+    -----
+    Arrays are taken without a copy where type, byte order and number of dimensions allow;
+    a raw image keeps its integers, mask and variance become int32 and float32.
+
+    Raises
+    ------
+    ValueError
+        If the planes differ in shape.
+    """
+
+    __slots__ = ("_image", "_mask", "_variance")
+
+    def __init__(
+        self,
+        image: ArrayLike | Image,
+        mask: ArrayLike | Mask | None = None,
+        variance: ArrayLike | Image | None = None,
+        xy0: tuple[int, int] | None = None,
+    ) -> None:
+        if xy0 is None:
+            xy0 = image.xy0 if isinstance(image, Plane) else (0, 0)
+        self._image = image if isinstance(image, Image) else Image(image)
+        shape = self._image.shape
+        # Pages of zeros cost nothing until they are written.
+        mask = np.zeros(shape, np.int32) if mask is None else mask
+        variance = np.zeros(shape, np.float32) if variance is None else variance
+        self._mask = mask if isinstance(mask, Mask) else Mask(mask)
+        if not isinstance(variance, Image):
+            variance = Image(variance)
+        if variance.dtype != np.float32:
+            variance = Image(variance.array.astype(np.float32))
+        self._variance = variance
+        for name, plane in (("mask", self._mask), ("variance", self._variance)):
+            if plane.shape != shape:
+                raise ValueError(f"{name} has shape {plane.shape}, wanted {shape} as the image")
+        self.setXY0(*xy0)
+
+    @property
+    def image(self) -> Image:
+        """The image plane; assigning copies into it."""
+        return self._image
+
+    @image.setter
+    def image(self, values: ArrayLike) -> None:
+        self._image.array = values
+
+    @property
+    def mask(self) -> Mask:
+        """The mask plane; assigning copies into it."""
+        return self._mask
+
+    @mask.setter
+    def mask(self, values: ArrayLike) -> None:
+        self._mask.array = values
+
+    @property
+    def variance(self) -> Image:
+        """The variance plane; assigning copies into it."""
+        return self._variance
+
+    @variance.setter
+    def variance(self, values: ArrayLike) -> None:
+        self._variance.array = values
+
+    @property
+    def xy0(self) -> tuple[int, int]:
+        """Column and row of the first pixel in the parent frame."""
+        return self._image.xy0
+
+    @property
+    def bbox(self) -> Box2I:
+        """The box of these pixels in the parent frame."""
+        return self._image.bbox
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self._image.width
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return self._image.height
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape, (rows, columns)."""
+        return self._image.shape
+
+    def subset(self, box: Box2I) -> Self:
+        """Return the pixels of a box of the parent frame, shared with this image.
+
+        Raises
+        ------
+        IndexError
+            If the box reaches outside of the image.
+        """
+        return type(self)(
+            self._image.subset(box), self._mask.subset(box), self._variance.subset(box)
+        )
+
+    def copy(self) -> Self:
+        """Return a masked image with pixels of its own."""
+        return type(self)(self._image.copy(), self._mask.copy(), self._variance.copy())
+
+    def __getitem__(self, box: Box2I) -> Self:
+        return self.subset(box)
+
+    def __repr__(self) -> str:
+        return f"MaskedImage({self.width} x {self.height} {self._image.dtype}, xy0={self.xy0})"
+
+    # LSST's names
+
+    def getImage(self) -> Image:
+        """Return the image plane."""
+        return self._image
+
+    def getMask(self) -> Mask:
+        """Return the mask plane."""
+        return self._mask
+
+    def getVariance(self) -> Image:
+        """Return the variance plane."""
+        return self._variance
+
+    def getArrays(self) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.float32]]:
+        """Return the pixels of image, mask and variance."""
+        return (self._image.array, self._mask.array, self._variance.array)
+
+    def getBBox(self) -> Box2I:
+        """Return the box of these pixels in the parent frame."""
+        return self.bbox
+
+    def getXY0(self) -> tuple[int, int]:
+        """Return the column and row of the first pixel."""
+        return self.xy0
+
+    def setXY0(self, x0: int, y0: int) -> None:
+        """Move the first pixel to another column and row of the parent frame."""
+        for plane in (self._image, self._mask, self._variance):
+            plane.setXY0(x0, y0)
+
+    def getWidth(self) -> int:
+        """Return the number of columns."""
+        return self.width
+
+    def getHeight(self) -> int:
+        """Return the number of rows."""
+        return self.height
+
+    def getDimensions(self) -> tuple[int, int]:
+        """Return the size, x first."""
+        return (self.width, self.height)
+
+    def clone(self) -> Self:
+        """Return a masked image with pixels of its own."""
+        return self.copy()

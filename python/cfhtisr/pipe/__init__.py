@@ -1,0 +1,1 @@
+"""The frame that tasks live in."""

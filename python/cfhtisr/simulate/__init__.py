@@ -1,0 +1,1 @@
+"""MegaCam exposures with known truth."""

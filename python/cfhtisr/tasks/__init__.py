@@ -1,0 +1,1 @@
+"""The correction as LSST's tasks."""

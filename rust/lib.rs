@@ -1,0 +1,12 @@
+//! Kernels that remove the instrument signature from CFHT `MegaCam` exposures.
+//!
+//! Each module is one concept; none of them knows Python. The bindings are in
+//! `python`, compiled only with the feature of that name.
+
+pub mod error;
+pub mod overscan;
+pub mod pool;
+pub mod statistics;
+
+#[cfg(feature = "python")]
+mod python;

@@ -1,0 +1,57 @@
+//! The compiled module `cfhtisr._kernels`: one file per kernel, and the way errors travel.
+//!
+//! A binding borrows the arrays, lets go of the interpreter, runs the kernel on the pool of
+//! this library and hands back what it returned; it has no logic of its own.
+#![allow(missing_docs, reason = "the Python faces hold the documentation")]
+
+mod overscan;
+mod pool;
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::error::KernelError;
+
+impl From<KernelError> for PyErr {
+    fn from(error: KernelError) -> Self {
+        match error {
+            KernelError::Shape { .. } | KernelError::Value { .. } => {
+                PyValueError::new_err(error.to_string())
+            }
+        }
+    }
+}
+
+/// Run a kernel without the interpreter's lock, on the pool of this library.
+///
+/// A panic is a mistake of ours; it arrives as an ordinary `RuntimeError`, because the
+/// exception that PyO3 makes of one passes by every `except Exception`.
+fn detached<T: Send>(
+    py: Python<'_>,
+    kernel: impl FnOnce() -> Result<T, KernelError> + Send,
+) -> PyResult<T> {
+    let run = || catch_unwind(AssertUnwindSafe(|| crate::pool::install(kernel)));
+    match py.detach(run) {
+        Ok(result) => Ok(result?),
+        Err(panic) => {
+            let text = describe(panic.as_ref());
+            Err(PyRuntimeError::new_err(format!("a kernel failed, please report this: {text}")))
+        }
+    }
+}
+
+fn describe(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+#[pymodule]
+mod _kernels {
+    #[pymodule_export]
+    use super::overscan::row_median;
+    #[pymodule_export]
+    use super::pool::{num_threads, set_num_threads};
+}

@@ -1,0 +1,1 @@
+"""Every kernel again, so plain that reading it is enough to trust it."""
