@@ -3,6 +3,7 @@
 //! Each module is one concept; none of them knows Python. The bindings are in
 //! `python`, compiled only with the feature of that name.
 
+pub mod checksum;
 pub mod error;
 pub mod overscan;
 pub mod pool;

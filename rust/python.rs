@@ -4,6 +4,7 @@
 //! this library and hands back what it returned; it has no logic of its own.
 #![allow(missing_docs, reason = "the Python faces hold the documentation")]
 
+mod checksum;
 mod overscan;
 mod pool;
 
@@ -50,6 +51,8 @@ fn describe(panic: &(dyn Any + Send)) -> &str {
 
 #[pymodule]
 mod _kernels {
+    #[pymodule_export]
+    use super::checksum::datasum;
     #[pymodule_export]
     use super::overscan::row_median;
     #[pymodule_export]
