@@ -25,7 +25,9 @@ def as_plane_array(name: str, array: ArrayLike, dtype: DTypeLike | None = None) 
         raise ValueError(f"{name} has shape {values.shape}, wanted (rows, columns)")
     if values.dtype.kind not in "biuf":
         raise TypeError(f"{name} holds {values.dtype}, wanted real numbers")
-    return np.asarray(values, dtype=values.dtype.newbyteorder("=") if dtype is None else dtype)
+    if dtype is None:
+        return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+    return np.asarray(values, dtype=dtype)
 
 
 class Plane:
