@@ -7,7 +7,7 @@ from typing import Any
 
 from cfhtisr.camera.detector import Detector
 from cfhtisr.camera.mosaic import build, ccd_number, facts, megacam, raw_shape, trimmed_shape
-from cfhtisr.camera.repair import Repair
+from cfhtisr.camera.record import Repair
 from cfhtisr.images.geom import Box2I
 
 _AMPLIFIERS = ("A", "B")
@@ -164,6 +164,7 @@ def detector_for(
         for key in wanted:
             if header.get(key) != cards[key]:
                 reason = why if key == card else f"{card} {why}"
+                reason = "is missing" if header.get(key) is None else reason
                 repairs.append(Repair(key, header.get(key), cards[key], reason))
     cards = section_cards(detector)
     for key in ("DATASEC", "CCDSIZE", "DETSEC"):
