@@ -5,8 +5,10 @@
 
 pub mod checksum;
 pub mod error;
+pub mod masking;
 pub mod overscan;
 pub mod pool;
+pub mod runs;
 pub mod statistics;
 
 #[cfg(feature = "python")]

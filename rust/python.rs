@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "the Python faces hold the documentation")]
 
 mod checksum;
+mod masking;
 mod overscan;
 mod pool;
 
@@ -53,6 +54,8 @@ fn describe(panic: &(dyn Any + Send)) -> &str {
 mod _kernels {
     #[pymodule_export]
     use super::checksum::datasum;
+    #[pymodule_export]
+    use super::masking::{grow, mask_boxes, mask_nans, threshold, widen_saturation_trails};
     #[pymodule_export]
     use super::overscan::row_median;
     #[pymodule_export]

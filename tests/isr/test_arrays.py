@@ -13,7 +13,7 @@ def test_writable_keeps_the_memory_of_any_layout(image):
     pixels = writable("image", image, np.float32)
     assert pixels.shape == image.shape
     assert image.size == 0 or np.shares_memory(pixels, image)
-    assert pixels.strides == image.strides
+    assert image.size == 0 or pixels.strides == image.strides
 
 
 def test_planes_are_taken_as_their_pixels():

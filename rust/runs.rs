@@ -1,0 +1,100 @@
+//! Runs: neighbouring columns of one row that share a property.
+
+use std::borrow::Cow;
+
+use ndarray::parallel::prelude::*;
+use ndarray::{ArrayView1, ArrayView2, Axis};
+
+use crate::error::{KernelError, same_shape};
+
+/// Columns `first` to `last`, inclusive, of one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Run {
+    /// The lowest column.
+    pub first: usize,
+    /// The highest column.
+    pub last: usize,
+}
+
+impl Run {
+    /// Number of columns.
+    #[must_use]
+    pub fn width(self) -> usize {
+        self.last - self.first + 1
+    }
+}
+
+/// The runs of every row of a mask: pixels that share a bit with `bits`.
+#[must_use]
+pub fn from_mask(mask: ArrayView2<'_, i32>, bits: i32) -> Vec<Vec<Run>> {
+    mask.axis_iter(Axis(0)).into_par_iter().map(|flags| of_row(flags, bits)).collect()
+}
+
+/// The runs of one row of a mask.
+#[must_use]
+pub fn of_row(flags: ArrayView1<'_, i32>, bits: i32) -> Vec<Run> {
+    const CHUNK: usize = 64; // most of a frame is clean, and a chunk is soon seen to be so
+    let flags = flags.to_slice().map_or_else(|| Cow::Owned(flags.to_vec()), Cow::Borrowed);
+    let mut runs = Vec::new();
+    let mut open = None;
+    for (index, chunk) in flags.chunks(CHUNK).enumerate() {
+        if open.is_none() && chunk.iter().fold(0, |any, flag| any | flag) & bits == 0 {
+            continue;
+        }
+        for (column, flag) in (index * CHUNK..).zip(chunk) {
+            match (open, flag & bits != 0) {
+                (None, true) => open = Some(column),
+                (Some(first), false) => {
+                    runs.push(Run { first, last: column - 1 });
+                    open = None;
+                }
+                _ => {}
+            }
+        }
+    }
+    runs.extend(open.map(|first| Run { first, last: flags.len() - 1 }));
+    runs
+}
+
+/// The runs of every row that a list of boxes covers.
+///
+/// A box is `x0, y0, x1, y1`, inclusive; what lies outside of `shape` is left out. Boxes that
+/// overlap or touch join, so that any two runs of a row have a column between them.
+///
+/// # Errors
+///
+/// [`KernelError::Shape`] when `boxes` does not have four columns.
+pub fn from_boxes(
+    boxes: ArrayView2<'_, i32>,
+    shape: (usize, usize),
+) -> Result<Vec<Vec<Run>>, KernelError> {
+    same_shape("boxes", boxes.dim(), (boxes.nrows(), 4))?;
+    let mut rows = vec![Vec::new(); shape.0];
+    for corners in boxes.rows() {
+        let columns = clip(corners[0], corners[2], shape.1);
+        let lines = clip(corners[1], corners[3], shape.0);
+        if let (Some(columns), Some(lines)) = (columns, lines) {
+            rows[lines.first..=lines.last].iter_mut().for_each(|row| row.push(columns));
+        }
+    }
+    rows.par_iter_mut().for_each(join);
+    Ok(rows)
+}
+
+/// Sort runs and join those that overlap or touch.
+pub fn join(runs: &mut Vec<Run>) {
+    runs.sort_unstable();
+    runs.dedup_by(|next, kept| {
+        let joined = next.first <= kept.last + 1;
+        if joined {
+            kept.last = kept.last.max(next.last);
+        }
+        joined
+    });
+}
+
+fn clip(first: i32, last: i32, length: usize) -> Option<Run> {
+    let end = usize::try_from(last).ok()?.checked_add(1)?.min(length);
+    let first = usize::try_from(first).unwrap_or(0); // begins before the frame
+    (first < end).then(|| Run { first, last: end - 1 })
+}
