@@ -1,1 +1,1 @@
-"""MegaCam exposures with known truth."""
+"""A MegaCam exposure with known truth: raw frames, masters, defects and what was put in."""
