@@ -23,7 +23,7 @@ class Flat:
     response : ndarray of float32, shape (rows, columns)
         Mean near 1; 0 for a dead pixel.
     dead : ndarray of int, shape (n, 2)
-        Column and row of the dead pixels; every other one is NaN in the master.
+        Column and row of the dead pixels, NaN in the master.
     """
 
     response: NDArray[np.float32]

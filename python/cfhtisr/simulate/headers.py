@@ -382,7 +382,7 @@ def master_cards(settings: Settings, cards: list[Card], kind: str, name: str) ->
         "BZERO": Literal(f"{scale.zero:.10f}"),
         "BSCALE": Literal(f"{scale.step:.10f}"),
     }
-    found = [
+    found: list[Card] = [
         (key, changed.get(key, value), comment)
         for key, value, comment in cards
         if key not in ("EXPREQ", "EXPMEAS", "EXPNUM", "OBSID")
@@ -400,5 +400,3 @@ def master_cards(settings: Settings, cards: list[Card], kind: str, name: str) ->
         at = next(i for i, card in enumerate(found) if card[0] == "BSCALE")
         found.insert(at + 1, ("BLANK", -32768, "Stored value of a pixel without a value"))
     return found
-
-

@@ -42,7 +42,7 @@ def add_stars(image: NDArray[np.float32], settings: Settings, ccd: int) -> int:
     xs[0], ys[0] = columns * rng.uniform(0.1, 0.4), rows * rng.uniform(0.3, 0.7)
     for x, y, flux in zip(xs, ys, fluxes, strict=True):
         _add_star(image, x, y, flux)
-    return n
+    return int(n)
 
 
 def _add_star(image: NDArray[np.float32], x: float, y: float, flux: float) -> None:
