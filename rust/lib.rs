@@ -3,13 +3,18 @@
 //! Each module is one concept; none of them knows Python. The bindings are in
 //! `python`, compiled only with the feature of that name.
 
+pub mod assembly;
+pub mod calibration;
 pub mod checksum;
+pub mod conversion;
 pub mod error;
 pub mod masking;
 pub mod overscan;
 pub mod pool;
+mod rows;
 pub mod runs;
 pub mod statistics;
+pub mod variance;
 
 #[cfg(feature = "python")]
 mod python;

@@ -4,10 +4,15 @@
 //! this library and hands back what it returned; it has no logic of its own.
 #![allow(missing_docs, reason = "the Python faces hold the documentation")]
 
+mod assembly;
+mod calibration;
 mod checksum;
+mod conversion;
 mod masking;
 mod overscan;
+mod planes;
 mod pool;
+mod variance;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,11 +58,19 @@ fn describe(panic: &(dyn Any + Send)) -> &str {
 #[pymodule]
 mod _kernels {
     #[pymodule_export]
+    use super::assembly::place;
+    #[pymodule_export]
+    use super::calibration::{divide_flat, subtract_bias, subtract_scaled};
+    #[pymodule_export]
     use super::checksum::datasum;
+    #[pymodule_export]
+    use super::conversion::to_float;
     #[pymodule_export]
     use super::masking::{grow, mask_boxes, mask_nans, threshold, widen_saturation_trails};
     #[pymodule_export]
     use super::overscan::row_median;
     #[pymodule_export]
     use super::pool::{num_threads, set_num_threads};
+    #[pymodule_export]
+    use super::variance::{update_variance, update_variance_v17};
 }

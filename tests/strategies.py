@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from cfhtisr.images import Box2I
+from cfhtisr.images import Box2I, MaskedImage
 
 FLT_MAX = float(np.finfo(np.float32).max)
 
@@ -75,3 +75,9 @@ def boxes(draw, width=24, height=24, most=6):
     size = st.tuples(st.integers(1, width + 3), st.integers(1, height + 3))
     pairs = draw(st.lists(st.tuples(corner, size), max_size=most))
     return [Box2I(x, y, w, h) for (x, y), (w, h) in pairs]
+
+
+@st.composite
+def masked_images(draw, elements=pixels, shape=None):
+    """Return a masked image of float32."""
+    return MaskedImage(*draw(triples(elements, shape)))

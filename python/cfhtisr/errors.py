@@ -1,6 +1,6 @@
 """The exceptions that this package adds to Python's own."""
 
-__all__ = ["FileFormatError", "UnknownChoiceError"]
+__all__ = ["FileFormatError", "PixelTypeError", "ShapeMismatchError", "UnknownChoiceError"]
 
 
 class FileFormatError(OSError, ValueError):
@@ -8,6 +8,20 @@ class FileFormatError(OSError, ValueError):
 
     The text names the file, the HDU and the card where that is known, what came and what
     is wanted.
+    """
+
+
+class PixelTypeError(TypeError, RuntimeError):
+    """An image holds a type of pixel that a step cannot work on.
+
+    The LSST task raised a RuntimeError here, Python would raise a TypeError: it is both.
+    """
+
+
+class ShapeMismatchError(RuntimeError, ValueError):
+    """Planes that belong together differ in size, or do not hold what a box asks for.
+
+    The LSST task raised a RuntimeError here, NumPy would raise a ValueError: it is both.
     """
 
 

@@ -199,4 +199,4 @@ class Task:
         """
         from lsst.pex.config import ConfigurableField
 
-        return ConfigurableField(doc=doc, target=cls)  # type: ignore[no-untyped-call]
+        return ConfigurableField(doc=doc, target=cls)

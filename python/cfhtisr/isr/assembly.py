@@ -1,0 +1,132 @@
+"""Assembly: the raw pixels of the amplifiers become one CCD."""
+
+__all__ = ["assemble", "assembled_detector"]
+
+import numpy as np
+
+from cfhtisr import _kernels
+from cfhtisr.camera.amplifier import Amplifier
+from cfhtisr.camera.detector import Detector
+from cfhtisr.errors import PixelTypeError, ShapeMismatchError
+from cfhtisr.images import Box2I, MaskedImage
+from cfhtisr.isr._planes import source, target
+
+
+def assemble(raw: MaskedImage, detector: Detector, trim: bool = True) -> MaskedImage:
+    """Return the CCD that the amplifiers of a raw frame make up.
+
+    Parameters
+    ----------
+    raw : MaskedImage of float32, shape (rows, columns)
+        The raw frame [ADU], all amplifiers in it.
+    detector : Detector
+        Where the amplifiers' pixels lie and belong.
+    trim : bool, optional
+        Whether to leave out overscan and prescan. If not, each amplifier's raw box keeps its
+        place up to its ``raw_xy_offset``.
+
+    Returns
+    -------
+    ccd : MaskedImage
+        Image, mask and variance, columns or rows turned around where the amplifier says so;
+        0 where no amplifier has pixels.
+
+    Raises
+    ------
+    PixelTypeError
+        If the image is not float32.
+    RuntimeError
+        If an amplifier does not know its raw pixels.
+    ShapeMismatchError
+        If the raw frame, or the CCD, does not hold an amplifier's box.
+
+    Examples
+    --------
+    >>> box = Box2I(0, 0, 2, 1)
+    >>> amplifier = Amplifier("B", box, Box2I(0, 0, 3, 1), box, Box2I(2, 0, 1, 1), raw_flip_x=True)
+    >>> raw = MaskedImage(np.float32([[1, 2, 1000]]))
+    >>> assemble(raw, Detector("ccd", 0, box, [amplifier])).image.array
+    array([[2., 1.]], dtype=float32)
+    """
+    if raw.image.dtype != np.float32:
+        raise PixelTypeError(
+            f"raw image holds {raw.image.dtype}, wanted float32: convert it with "
+            "cfhtisr.isr.conversion.to_float"
+        )
+    pairs = [(amplifier, *_boxes(amplifier, detector, trim)) for amplifier in detector]
+    frame = detector.bbox
+    if not trim:
+        frame = Box2I(0, 0, 0, 0)
+        for _, _, to in pairs:
+            frame = frame.union(to)
+    for amplifier, box, to in pairs:
+        for what, outer, inner in (("raw frame", raw.bbox, box), ("assembled CCD", frame, to)):
+            if not outer.contains(inner):
+                raise ShapeMismatchError(
+                    f"amplifier {amplifier.name} of {detector.name} needs pixels "
+                    f"{inner.to_section()}, the {what} has {outer.to_section()} "
+                    f"({outer.width} x {outer.height})"
+                )
+    ccd = MaskedImage(np.zeros(frame.shape, np.float32), xy0=(frame.x0, frame.y0))
+    for amplifier, box, to in pairs:
+        _kernels.place(
+            target("ccd", ccd.subset(to)),
+            source("raw", raw.subset(box)),
+            amplifier.raw_flip_x,
+            amplifier.raw_flip_y,
+        )
+    return ccd
+
+
+def assembled_detector(detector: Detector, trim: bool = True) -> Detector:
+    """Return the detector as it describes a CCD after assembly.
+
+    Parameters
+    ----------
+    detector : Detector
+        The detector of the raw frame.
+    trim : bool, optional
+        Whether the CCD was trimmed: then this is the same object. If not, a copy whose raw
+        boxes lie where `assemble` has put them, with nothing left to flip or to shift.
+    """
+    if trim:
+        return detector
+    copy = detector.copy()
+    copy.amplifiers = tuple(_unflipped(amplifier) for amplifier in copy.amplifiers)
+    return copy
+
+
+def _boxes(amplifier: Amplifier, detector: Detector, trim: bool) -> tuple[Box2I, Box2I]:
+    if not amplifier.has_raw_info:
+        raise RuntimeError(
+            f"amplifier {amplifier.name} of {detector.name} does not know its raw pixels"
+        )
+    if trim:
+        return amplifier.raw_data_bbox, amplifier.bbox
+    return amplifier.raw_bbox, amplifier.raw_bbox.shifted_by(*amplifier.raw_xy_offset)
+
+
+def _unflipped(amplifier: Amplifier) -> Amplifier:
+    frame = amplifier.raw_bbox
+
+    def place(box: Box2I) -> Box2I:
+        if box.is_empty:
+            return box
+        x0, y0 = box.x0, box.y0
+        if amplifier.raw_flip_x:
+            x0 = frame.x0 + frame.x1 - box.x1
+        if amplifier.raw_flip_y:
+            y0 = frame.y0 + frame.y1 - box.y1
+        dx, dy = amplifier.raw_xy_offset
+        return Box2I(x0 + dx, y0 + dy, box.width, box.height)
+
+    return amplifier.copy(
+        raw_bbox=place(frame),
+        raw_data_bbox=place(amplifier.raw_data_bbox),
+        raw_horizontal_overscan_bbox=place(amplifier.raw_horizontal_overscan_bbox),
+        raw_vertical_overscan_bbox=place(amplifier.raw_vertical_overscan_bbox),
+        raw_prescan_bbox=place(amplifier.raw_prescan_bbox),
+        raw_flip_x=False,
+        raw_flip_y=False,
+        raw_xy_offset=(0, 0),
+    )

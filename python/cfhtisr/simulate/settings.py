@@ -1,0 +1,113 @@
+"""What is to be simulated: one frozen set of choices, checked when it is made."""
+
+__all__ = ["HEADER_VARIANTS", "KINDS", "Settings"]
+
+from dataclasses import dataclass
+
+KINDS = {"o": "OBJECT", "f": "FLAT", "b": "BIAS", "d": "DARK", "x": "FOCUS", "l": "LED"}
+"""Kinds of raw frames: the letter that ends their names, and OBSTYPE."""
+
+HEADER_VARIANTS = {
+    "": "As the observatory writes today: EXTNAME once.",
+    "no-extname": "No EXTNAME at all, as in uncompressed files of 2008.",
+    "double-extname": "EXTNAME = COMPRESSED_IMAGE first, the name of the CCD later.",
+    "compressed-image": "EXTNAME = COMPRESSED_IMAGE and nothing else.",
+    "rdnoise-65535": "RDNOISEA and RDNOISEB of 65535.",
+    "shifted-datasec": "DATASEC one pixel off and one pixel too large.",
+    "image-primary": "The only CCD in the primary HDU (an IMAGE file).",
+}
+"""Oddities of real headers that can be asked for."""
+
+_COMPRESSIONS = ("RICE_1", "GZIP_1", "GZIP_2", None)
+_ARCHIVES = ("fits.fz", "fits", "fits.gz")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Choices for one simulated exposure and its calibrations.
+
+    Parameters
+    ----------
+    n_ccd : {36, 40}
+        Era of the camera.
+    ccds : tuple of int
+        The CCDs that are written; empty for all.
+    rows, columns : int
+        Light-sensitive pixels of a CCD; 32 overscan columns per amplifier and 32 overscan rows
+        are added.
+    filter : str
+        As in the card FILTER.
+    seed : int
+        All random numbers follow from it; those of one CCD do not depend on the others.
+    exposure_time : float
+        [s]
+    layout : {"spliced", "amplifiers"}
+        One HDU per CCD, or one per amplifier as in 2002-3.
+    compress : {"RICE_1", "GZIP_1", "GZIP_2", None}
+        Tile compression of the raw file and the masters.
+    realistic : bool
+        Gains 3 % off the header's, read noise with the decimals that headers lack, amplifiers
+        that saturate at levels of their own.
+    header_variant : str
+        A key of `HEADER_VARIANTS`.
+    kind : {"o", "f", "b", "d", "x", "l"}
+        Kind of the raw frame.
+    gzip : bool
+        Compress the raw file as a whole (``.fits.gz``); wants ``compress=None``.
+    """
+
+    n_ccd: int = 40
+    ccds: tuple[int, ...] = ()
+    rows: int = 4612
+    columns: int = 2048
+    filter: str = "i.MP9703"
+    seed: int = 1
+    exposure_time: float = 60.0
+    layout: str = "spliced"
+    compress: str | None = "RICE_1"
+    realistic: bool = False
+    header_variant: str = ""
+    kind: str = "o"
+    gzip: bool = False
+
+    def __post_init__(self) -> None:
+        def refuse(name: str, wanted: str) -> None:
+            raise ValueError(f"{name} is {getattr(self, name)!r}, wanted {wanted}")
+
+        if self.n_ccd not in (36, 40):
+            refuse("n_ccd", "36 or 40")
+        if any(ccd not in range(self.n_ccd) for ccd in self.ccds):
+            refuse("ccds", f"numbers from 0 to {self.n_ccd - 1}")
+        object.__setattr__(self, "ccds", tuple(sorted(set(self.ccds))) or tuple(range(self.n_ccd)))
+        if self.rows not in range(16, 4613):
+            refuse("rows", "16 to 4612")
+        if self.columns not in range(16, 2049) or self.columns % 2:
+            refuse("columns", "an even number from 16 to 2048")
+        if not 0 <= self.seed < 2**63:
+            refuse("seed", "0 to 2**63 - 1")
+        if not 0 <= self.exposure_time <= 86400:
+            refuse("exposure_time", "0 to 86400 seconds")
+        if self.layout not in ("spliced", "amplifiers"):
+            refuse("layout", "'spliced' or 'amplifiers'")
+        if self.compress not in _COMPRESSIONS:
+            refuse("compress", "RICE_1, GZIP_1, GZIP_2 or None")
+        if self.header_variant not in HEADER_VARIANTS:
+            refuse("header_variant", f"one of {', '.join(map(repr, HEADER_VARIANTS))}")
+        if self.header_variant == "image-primary" and (
+            len(self.ccds) != 1 or self.layout != "spliced" or self.compress
+        ):
+            refuse("header_variant", "one CCD, spliced and not compressed, with 'image-primary'")
+        if self.kind not in KINDS:
+            refuse("kind", f"one of {', '.join(KINDS)}")
+        if self.gzip and self.compress:
+            refuse("gzip", "compress=None beside it: a file is compressed once")
+
+    @property
+    def obsid(self) -> int:
+        """Number of the exposure; it follows from the seed and the era."""
+        return (2600000 if self.n_ccd == 40 else 1300000) + self.seed % 100000
+
+    @property
+    def lit(self) -> bool:
+        """Whether light reaches the CCDs."""
+        return self.kind not in "bd"
