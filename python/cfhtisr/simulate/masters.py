@@ -32,10 +32,10 @@ class Scale:
 # Flats are stored as the observatory does. Its other masters have steps of 1 ADU, which alone
 # would cost 0.3 ADU; these have finer ones, with the same room of 100 ADU below zero.
 SCALES = {
-    "bias": Scale(226.68, 0.01),
-    "dark": Scale(226.68, 0.01),
+    "bias": Scale(0.05 * 32768 - 100, 0.05),
+    "dark": Scale(0.05 * 32768 - 100, 0.05),
     "flat": Scale(3.2, 0.0001),
-    "fringe": Scale(0.0, 0.002),
+    "fringe": Scale(0.0, 0.02),
 }
 
 

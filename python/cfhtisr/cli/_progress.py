@@ -1,0 +1,63 @@
+"""Progress: a bar on a terminal, plain lines elsewhere."""
+
+__all__ = ["progress"]
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def progress(label: str, unit: str = "CCDs") -> Iterator[Callable[[int, int], None]]:
+    """Show how far some work has come, on standard error.
+
+    Parameters
+    ----------
+    label : str
+        What is being done.
+    unit : str, optional
+        What is counted.
+
+    Yields
+    ------
+    report : callable
+        To be called with the number done and that of all.
+    """
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(unit),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task(label, total=None)
+
+            def show(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+            yield show
+        return
+    start = last = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done == total or now - last >= 5:
+            last = now
+            print(f"{label}: {done}/{total} {unit}, {now - start:.0f} s", file=sys.stderr)
+
+    yield tell
