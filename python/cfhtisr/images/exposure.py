@@ -52,6 +52,8 @@ class Exposure:
         Corners of the part of the image that light could reach [pixel].
     transmission_curve : object or None
         Throughput over wavelength.
+    provenance : mapping of str to str, int or float
+        How the exposure was made, as read from a file; it is written along.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Exposure:
         self.flux_mag0 = math.nan
         self.valid_polygon: Any = None
         self.transmission_curve: Any = None
+        self.provenance: Mapping[str, str | int | float] = {}
 
     @property
     def masked_image(self) -> MaskedImage:
