@@ -12,6 +12,7 @@ mod masking;
 mod overscan;
 mod planes;
 mod pool;
+mod statistics;
 mod variance;
 
 use std::any::Any;
@@ -71,6 +72,8 @@ mod _kernels {
     use super::overscan::row_median;
     #[pymodule_export]
     use super::pool::{num_threads, set_num_threads};
+    #[pymodule_export]
+    use super::statistics::statistics_compute;
     #[pymodule_export]
     use super::variance::{update_variance, update_variance_v17};
 }

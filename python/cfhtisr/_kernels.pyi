@@ -1,4 +1,5 @@
 # Types of the compiled module; the documentation is in the modules that call it.
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,6 @@ I32 = NDArray[np.int32]
 U16 = NDArray[np.uint16]
 U8 = NDArray[np.uint8]
 Planes = tuple[F32, I32, F32]
-
-# pool
-def num_threads() -> int: ...
-def set_num_threads(threads: int) -> None: ...
 
 # assembly
 def place(target: Planes, raw: Planes, flip_x: bool, flip_y: bool) -> None: ...
@@ -37,6 +34,20 @@ def widen_saturation_trails(mask: I32, bits: int) -> None: ...
 
 # overscan
 def row_median(image: F32, mask: I32, reject: int) -> F32: ...
+
+# pool
+def num_threads() -> int: ...
+def set_num_threads(threads: int) -> None: ...
+
+# statistics
+def statistics_compute(
+    image: NDArray[Any],
+    mask: I32 | None,
+    what: Sequence[str],
+    reject: int,
+    n_sigma: float,
+    n_iter: int,
+) -> list[float]: ...
 
 # variance
 def update_variance(

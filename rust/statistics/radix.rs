@@ -1,0 +1,261 @@
+//! A frame of 32-bit pixels: exact order statistics by two counts of 16 bits, without a copy.
+
+use std::cell::OnceCell;
+
+use super::blocks::{Source, Sums};
+use super::{Distribution, Moments, Sample, stable};
+
+const BINS: usize = 1 << 16;
+/// Tables that take turns, because neighbours often fall into one bin and would wait for it.
+const TURNS: usize = 4;
+
+/// A pixel whose order is that of an unsigned number.
+pub(super) trait Key: Sample + PartialOrd {
+    /// Keys of the smallest and the largest finite value.
+    const LIMITS: (u32, u32);
+    fn key(self) -> u32;
+    fn from_key(key: u32) -> Self;
+    fn finite(self) -> bool;
+}
+
+impl Key for f32 {
+    const LIMITS: (u32, u32) = (0x0080_0000, 0xff7f_ffff);
+    fn key(self) -> u32 {
+        let bits = self.to_bits();
+        // All bits of a negative number turn over, else the sign alone.
+        bits ^ ((bits.cast_signed() >> 31).cast_unsigned() | 0x8000_0000)
+    }
+    fn from_key(key: u32) -> Self {
+        let negative = key < 0x8000_0000;
+        Self::from_bits(if negative { !key } else { key ^ 0x8000_0000 })
+    }
+    fn finite(self) -> bool {
+        self.is_finite()
+    }
+}
+
+impl Key for i32 {
+    const LIMITS: (u32, u32) = (0, u32::MAX);
+    fn key(self) -> u32 {
+        self.cast_unsigned() ^ 0x8000_0000
+    }
+    fn from_key(key: u32) -> Self {
+        (key ^ 0x8000_0000).cast_signed()
+    }
+    fn finite(self) -> bool {
+        true
+    }
+}
+
+/// Number, sum and extremes of the finite values.
+struct First {
+    count: u64,
+    sum: f64,
+    low: f64,
+    high: f64,
+}
+
+/// Passes over the frame are made when they are needed, and once.
+pub(super) struct Frame<'s, 'a, T> {
+    source: &'s Source<'a, T>,
+    bins: OnceCell<Vec<u64>>,
+    first: OnceCell<First>,
+}
+
+impl<'s, 'a, T: Key> Frame<'s, 'a, T> {
+    pub(super) fn new(source: &'s Source<'a, T>) -> Self {
+        Self { source, bins: OnceCell::new(), first: OnceCell::new() }
+    }
+
+    /// Finite values by the upper half of their keys.
+    fn bins(&self) -> &[u64] {
+        self.bins.get_or_init(|| {
+            let mut counts = self.source.tally(TURNS * BINS, |values, table| {
+                let (one, rest) = table.split_at_mut(BINS);
+                let (two, rest) = rest.split_at_mut(BINS);
+                let (three, four) = rest.split_at_mut(BINS);
+                let mut groups = values.chunks_exact(TURNS);
+                for group in &mut groups {
+                    one[upper(group[0].key())] += 1;
+                    two[upper(group[1].key())] += 1;
+                    three[upper(group[2].key())] += 1;
+                    four[upper(group[3].key())] += 1;
+                }
+                for value in groups.remainder() {
+                    one[upper(value.key())] += 1;
+                }
+            });
+            let (total, turns) = counts.split_at_mut(BINS);
+            for table in turns.chunks_exact(BINS) {
+                total.iter_mut().zip(table).for_each(|(sum, count)| *sum += count);
+            }
+            counts.truncate(BINS);
+            // What is not finite lies beyond these; the limits are the ends of whole bins.
+            counts[..upper(T::LIMITS.0)].fill(0);
+            counts[upper(T::LIMITS.1) + 1..].fill(0);
+            counts
+        })
+    }
+
+    /// Number of values in each of the lowest keys of these bins.
+    fn within(&self, wanted: &[usize]) -> Vec<u64> {
+        let mut slots = vec![u8::MAX; BINS];
+        for (slot, &bin) in (0_u8..).zip(wanted) {
+            slots[bin] = slot;
+        }
+        self.source.tally(wanted.len() * BINS, |values, table| {
+            for value in values {
+                let key = value.key();
+                let slot = slots[upper(key)];
+                if slot != u8::MAX {
+                    table[usize::from(slot) * BINS + lower(key)] += 1;
+                }
+            }
+        })
+    }
+
+    fn first(&self) -> &First {
+        self.first.get_or_init(|| {
+            let parts = self.source.map(|values| {
+                let sums = Sums::new(values, 0.0, T::finite);
+                let (mut low, mut high) = ([f64::INFINITY; 4], [f64::NEG_INFINITY; 4]);
+                for group in values.chunks(4) {
+                    for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(group) {
+                        let (finite, value) = (value.finite(), value.value());
+                        *low = if finite && value < *low { value } else { *low };
+                        *high = if finite && value > *high { value } else { *high };
+                    }
+                }
+                let low = low.into_iter().fold(f64::INFINITY, f64::min);
+                (sums, low, high.into_iter().fold(f64::NEG_INFINITY, f64::max))
+            });
+            let low = parts.iter().fold(f64::INFINITY, |low, part| low.min(part.1));
+            let high = parts.iter().fold(f64::NEG_INFINITY, |high, part| high.max(part.2));
+            let sums = Sums::total(parts.into_iter().map(|part| part.0).collect());
+            let (low, high) = if sums.count == 0 { (f64::NAN, f64::NAN) } else { (low, high) };
+            First { count: sums.count, sum: sums.first, low, high }
+        })
+    }
+
+    /// Where a rank falls: its bin, and its rank therein.
+    fn locate(&self, rank: u64) -> (usize, u64) {
+        locate(self.bins(), rank)
+    }
+}
+
+impl<T: Key> Distribution for Frame<'_, '_, T> {
+    fn count(&self) -> u64 {
+        match self.bins.get() {
+            Some(bins) => bins.iter().sum(),
+            None => self.first().count,
+        }
+    }
+
+    fn ranked(&self, ranks: &[u64]) -> Vec<f64> {
+        let places: Vec<_> = ranks.iter().map(|&rank| self.locate(rank)).collect();
+        let mut wanted: Vec<_> = places.iter().map(|place| place.0).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let counts = self.within(&wanted);
+        let value = |&(bin, rank): &(usize, u64)| {
+            let slot = wanted.partition_point(|&other| other < bin);
+            let (low, _) = locate(&counts[slot * BINS..(slot + 1) * BINS], rank);
+            T::from_key(join(bin, low)).value()
+        };
+        places.iter().map(value).collect()
+    }
+
+    #[allow(clippy::float_cmp, reason = "ties are equal")]
+    fn ties(&self, value: f64) -> (u64, u64) {
+        let parts = self.source.map(|values| {
+            let count = |keep: &dyn Fn(f64) -> bool| {
+                values.iter().filter(|other| other.finite() && keep(other.value())).count() as u64
+            };
+            (count(&|other| other < value), count(&|other| other == value))
+        });
+        parts.iter().fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
+    }
+
+    fn extremes(&self) -> (f64, f64) {
+        (self.first().low, self.first().high)
+    }
+
+    fn moments(&self) -> Moments {
+        let first = self.first();
+        let limits = (u64::from(T::LIMITS.0), u64::from(T::LIMITS.1) + 1);
+        Moments { sum: first.sum, ..stable(self, limits, first.sum / first.count as f64) }
+    }
+
+    fn interval(&self, below: &dyn Fn(f64) -> bool, within: &dyn Fn(f64) -> bool) -> (u64, u64) {
+        let limits = (u64::from(T::LIMITS.0), u64::from(T::LIMITS.1) + 1);
+        let search = |holds: &dyn Fn(f64) -> bool| {
+            let (mut low, mut high) = limits;
+            while low < high {
+                let middle = low.midpoint(high);
+                if holds(value_of::<T>(middle)) { low = middle + 1 } else { high = middle }
+            }
+            low
+        };
+        (search(below), search(within))
+    }
+
+    fn moments_in(&self, interval: (u64, u64), pivot: f64) -> Moments {
+        if interval.0 >= interval.1 {
+            return Moments::about(0.0, 0, 0.0, 0.0);
+        }
+        let keep = within::<T>(interval);
+        let sums = Sums::total(self.source.map(|values| Sums::new(values, pivot, &keep)));
+        Moments::about(pivot, sums.count, sums.first, sums.second)
+    }
+
+    fn member(&self, interval: (u64, u64)) -> Option<f64> {
+        if interval.0 >= interval.1 {
+            return None;
+        }
+        let (keep, mut space) = (within::<T>(interval), Vec::new());
+        let mut blocks = 0..self.source.blocks();
+        blocks.find_map(|index| {
+            let values = self.source.block(index, &mut space);
+            values.iter().find(|&&value| keep(value)).map(|value| value.value())
+        })
+    }
+}
+
+/// Whether a value lies in an interval of keys that is not empty.
+fn within<T: Key>(interval: (u64, u64)) -> impl Fn(T) -> bool + Sync {
+    let (low, high) = (pixel_of::<T>(interval.0), pixel_of::<T>(interval.1 - 1));
+    move |value| value >= low && value <= high
+}
+
+fn upper(key: u32) -> usize {
+    (key >> 16) as usize
+}
+
+fn lower(key: u32) -> usize {
+    (key & 0xffff) as usize
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "two halves of 16 bits")]
+fn join(high: usize, low: usize) -> u32 {
+    ((high as u32) << 16) | low as u32
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "a key has 32 bits")]
+fn pixel_of<T: Key>(key: u64) -> T {
+    T::from_key(key as u32)
+}
+
+fn value_of<T: Key>(key: u64) -> f64 {
+    pixel_of::<T>(key).value()
+}
+
+fn locate(counts: &[u64], rank: u64) -> (usize, u64) {
+    let mut left = rank;
+    for (bin, &count) in counts.iter().enumerate() {
+        if left < count {
+            return (bin, left);
+        }
+        left -= count;
+    }
+    (counts.len() - 1, 0) // not reached: a rank is below the number of values
+}
