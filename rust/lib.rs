@@ -6,11 +6,15 @@
 pub mod assembly;
 pub mod calibration;
 pub mod checksum;
+pub mod codec;
 pub mod conversion;
+pub mod dither;
 pub mod error;
 pub mod masking;
 pub mod overscan;
+pub mod pixels;
 pub mod pool;
+pub mod rice;
 mod rows;
 pub mod runs;
 pub mod statistics;

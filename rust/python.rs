@@ -7,6 +7,7 @@
 mod assembly;
 mod calibration;
 mod checksum;
+mod codec;
 mod conversion;
 mod masking;
 mod overscan;
@@ -64,6 +65,8 @@ mod _kernels {
     use super::calibration::{divide_flat, subtract_bias, subtract_scaled};
     #[pymodule_export]
     use super::checksum::datasum;
+    #[pymodule_export]
+    use super::codec::{decode_tiles, unpack_pixels};
     #[pymodule_export]
     use super::conversion::to_float;
     #[pymodule_export]

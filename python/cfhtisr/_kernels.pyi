@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
 U16 = NDArray[np.uint16]
 U8 = NDArray[np.uint8]
 Planes = tuple[F32, I32, F32]
@@ -21,6 +23,19 @@ def divide_flat(target: Planes, flat: Planes, scale: float, invert: bool) -> Non
 
 # checksum
 def datasum(bytes: U8, start: int, phase: int) -> int: ...
+
+# codec
+def decode_tiles(
+    bytes: U8,
+    tiles: tuple[I64, I64, U8, F64, F64, I64],
+    grid: tuple[int, int, int, int, int],
+    coding: tuple[str, int, int, int, str | None, int],
+    scaling: tuple[float, float, int | None] | None,
+    out: NDArray[Any],
+) -> None: ...
+def unpack_pixels(
+    bytes: U8, bitpix: int, scaling: tuple[float, float, int | None] | None, out: NDArray[Any]
+) -> None: ...
 
 # conversion
 def to_float(image: NDArray[Any]) -> tuple[F32, F32]: ...

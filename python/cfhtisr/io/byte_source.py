@@ -1,0 +1,192 @@
+"""Where the bytes of a file come from: as they lie there, or inflated on the way."""
+
+__all__ = ["ByteSource", "GzipSource", "PlainSource", "open_source"]
+
+import os
+import stat
+import threading
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from cfhtisr.errors import FileFormatError
+
+_GZIP = b"\x1f\x8b"
+_PIECE = 1 << 18
+# Deflate packs nothing tighter, so no file can claim more of what it unfolds to.
+_MOST_INFLATED = 1032
+
+
+class ByteSource(Protocol):
+    """Bytes at places of a file."""
+
+    def read_into(self, offset: int, target: memoryview) -> int:
+        """Fill ``target`` from ``offset`` on; return how many bytes there were."""
+
+    def most(self) -> int:
+        """Return how many bytes there are, or an upper limit where nobody knows yet."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+class PlainSource:
+    """A file as it is; any number of threads may read.
+
+    Parameters
+    ----------
+    descriptor : int
+        Open file, which this object closes.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._size = os.fstat(descriptor).st_size
+
+    def read_into(self, offset: int, target: memoryview) -> int:
+        """Fill ``target`` from ``offset`` on; return how many bytes there were."""
+        done = 0
+        while done < len(target):
+            count = os.preadv(self._descriptor, [target[done:]], offset + done)
+            if count == 0:
+                break
+            done += count
+        return done
+
+    def most(self) -> int:
+        """Return how many bytes there are."""
+        return self._size
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class GzipSource:
+    """The bytes that a gzip file unfolds to.
+
+    What stands before the bytes that are wanted is inflated and forgotten: memory stays small,
+    one pass serves all reads in order, and a read further back starts at the beginning again.
+    Threads take turns.
+
+    Parameters
+    ----------
+    descriptor : int
+        Open file, which this object closes.
+    path : Path
+        Its name, for messages.
+    """
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self._file = PlainSource(descriptor)
+        self._path = path
+        self._lock = threading.Lock()
+        self._restart()
+
+    def _restart(self) -> None:
+        self._packed_at = 0
+        self._packed = b""
+        self._place = 0
+        self._inflater = zlib.decompressobj(wbits=31)
+        self._ended = False
+
+    def read_into(self, offset: int, target: memoryview) -> int:
+        """Fill ``target`` from ``offset`` on; return how many bytes there were."""
+        with self._lock:
+            if offset < self._place:
+                self._restart()
+            while self._place < offset:
+                if not self._inflate(min(_PIECE, offset - self._place)):
+                    return 0
+            done = 0
+            while done < len(target):
+                piece = self._inflate(min(_PIECE, len(target) - done))
+                if not piece:
+                    break
+                target[done : done + len(piece)] = piece
+                done += len(piece)
+            return done
+
+    def _inflate(self, most: int) -> bytes:
+        """Return the next bytes, at most so many; none at the end."""
+        while not self._ended:
+            if not self._packed:
+                self._packed = self._next_packed()
+            if self._inflater.eof and not self._next_member():
+                break
+            last = not self._packed
+            try:
+                piece = self._inflater.decompress(self._packed, most)
+            except zlib.error as error:
+                raise self._damage(
+                    f"is damaged, its gzip stream does not inflate: {error}"
+                ) from None
+            ended = self._inflater.eof
+            self._packed = self._inflater.unused_data if ended else self._inflater.unconsumed_tail
+            if piece:
+                self._place += len(piece)
+                return piece
+            if last and not ended:
+                raise self._damage("is truncated, it ends before its gzip stream does")
+        return b""
+
+    def _next_packed(self) -> bytes:
+        packed = bytearray(_PIECE)
+        count = self._file.read_into(self._packed_at, memoryview(packed))
+        self._packed_at += count
+        return bytes(packed[:count])
+
+    def _next_member(self) -> bool:
+        """Begin the stream that follows one that has ended, if any does."""
+        while self._packed and not self._packed.strip(b"\0"):
+            self._packed = self._next_packed()  # padding
+        self._ended = not self._packed
+        if not self._ended:
+            self._inflater = zlib.decompressobj(wbits=31)
+        return not self._ended
+
+    def _damage(self, what: str) -> FileFormatError:
+        place = self._packed_at - len(self._packed)
+        return FileFormatError(f"{self._path}: {what} (near byte {place} of the packed file)")
+
+    def most(self) -> int:
+        """Return the most bytes that a file of this size can unfold to."""
+        return self._file.most() * _MOST_INFLATED
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def open_source(
+    path: str | os.PathLike[str], wrap: Callable[[ByteSource], ByteSource] | None = None
+) -> ByteSource:
+    """Open a file for reading; its first bytes, not its name, say whether it is packed.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    wrap : callable, optional
+        Makes another source of the one found, to watch what is read.
+
+    Returns
+    -------
+    source : ByteSource
+        `GzipSource` or `PlainSource`.
+    """
+    # Without waiting, lest a pipe hold us up that has no writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FileFormatError(f"{path}: is not a regular file")
+        packed = os.pread(descriptor, 2, 0) == _GZIP
+    except OSError:
+        os.close(descriptor)
+        raise
+    source: ByteSource
+    source = GzipSource(descriptor, Path(path)) if packed else PlainSource(descriptor)
+    return source if wrap is None else wrap(source)

@@ -1,0 +1,377 @@
+"""FITS files in: any HDU of a plain, gzipped or tile-compressed file, and only that."""
+
+__all__ = ["FitsFile", "Hdu"]
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfhtisr import _kernels
+from cfhtisr.errors import FileFormatError
+from cfhtisr.io.byte_source import ByteSource, open_source
+from cfhtisr.io.checksum import datasum
+from cfhtisr.io.fits_cards import CARD, Cards
+from cfhtisr.io.hdu import BLOCK, Hdu
+from cfhtisr.io.tiles import TileTable
+
+# What is read and converted at a time: it stays in the cache on its way.
+_BAND = 1 << 21
+_LONGEST_HEADER = 1 << 22
+_log = logging.getLogger(__name__)
+
+
+class _Hdus(Sequence[Hdu]):
+    """The HDUs of a file, found when they are asked for."""
+
+    def __init__(self, file: "FitsFile") -> None:
+        self._file = file
+
+    def __len__(self) -> int:
+        return self._file._scan(None)
+
+    @overload
+    def __getitem__(self, index: int) -> Hdu: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Hdu]: ...
+    def __getitem__(self, index: int | slice) -> Hdu | Sequence[Hdu]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        found = self._file._scan(index)
+        if 0 <= index < found:
+            return self._file._found[index]
+        if self._file._damage is not None:
+            raise FileFormatError(str(self._file._damage))
+        raise IndexError(f"{self._file.path}: there is no HDU {index}, only {found}")
+
+    def __iter__(self) -> Iterator[Hdu]:
+        index = 0
+        while index < self._file._scan(index):
+            yield self._file._found[index]
+            index += 1
+
+
+class FitsFile:
+    """A FITS file, open for reading: plain, gzipped, tile-compressed, or all of it together.
+
+    Headers are read as far as they are asked for; nothing is read of the pixels of an HDU
+    that is not asked for, except that a gzipped file has to be inflated up to it. Any number
+    of threads may read.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; its first bytes, not its name, say whether it is gzipped.
+    checksum : {"error", "warn", "ignore"}
+        What to do when an HDU read as a whole does not have the sum that its CHECKSUM or
+        DATASUM card states: raise `FileFormatError`, log a warning, or do not even sum.
+    wrap : callable, optional
+        Makes another byte source of the one found, to watch what is read.
+
+    Raises
+    ------
+    FileFormatError
+        If the file does not begin like FITS.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    hdus : sequence of Hdu
+        What is in it. In a damaged file these are the HDUs before the damage; see `damage`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        checksum: Literal["error", "warn", "ignore"] = "error",
+        *,
+        wrap: Callable[[ByteSource], ByteSource] | None = None,
+    ) -> None:
+        if checksum not in ("error", "warn", "ignore"):
+            raise ValueError(f"checksum is {checksum!r}, wanted 'error', 'warn' or 'ignore'")
+        self.path = os.fspath(path)
+        self.checksum = checksum
+        self._lock = threading.Lock()
+        self._found: list[Hdu] = []
+        self._verified: set[int] = set()
+        self._damage: FileFormatError | None = None
+        self._complete = False
+        self._source = open_source(path, wrap)
+        self._limit = self._source.most()
+        try:
+            if self._scan(0) == 0:
+                raise self._damage or FileFormatError(f"{self.path}: holds no HDU")
+        except BaseException:
+            self.close()
+            raise
+        self.hdus: Sequence[Hdu] = _Hdus(self)
+
+    def __enter__(self) -> "FitsFile":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was read stays valid."""
+        self._source.close()
+
+    @property
+    def damage(self) -> str | None:
+        """What keeps the file from being whole, if anything; finds all HDUs."""
+        self._scan(None)
+        return None if self._damage is None else str(self._damage)
+
+    def read(self, index: int, rows: tuple[int, int] | slice | None = None) -> NDArray[Any]:
+        """Return the pixels of an image HDU.
+
+        Parameters
+        ----------
+        index : int
+            Number of the HDU, 0 for the primary.
+        rows : (first, end) or slice, optional
+            Rows to read, all by default; the checksum is verified only when all are.
+
+        Returns
+        -------
+        pixels : ndarray, shape (rows, columns)
+            uint16 for BITPIX 16 with BZERO 32768; the type that is stored, in the order of
+            this machine, for unscaled pixels; float32 (BLANK is NaN) for other BSCALE, BZERO.
+
+        Raises
+        ------
+        FileFormatError
+            If the HDU holds no image of two axes, or is damaged, or its sum is wrong.
+        IndexError
+            If there is no such HDU.
+        """
+        hdu = self.hdus[index]
+        if hdu.shape is None:
+            raise FileFormatError(f"{hdu.where}: holds no image of two axes")
+        first, end = _row_range(rows, hdu.shape[0])
+        is_all = (first, end) == (0, hdu.shape[0])
+        summed = _Summed(self, hdu) if is_all and self._wants_sum(hdu) else None
+        if hdu.is_compressed:
+            pixels = self._read_tiles(hdu, first, end, summed)
+        else:
+            pixels = self._read_plain(hdu, first, end, summed)
+        if summed is not None:
+            summed.verify()
+            self._verified.add(hdu.index)
+        return pixels
+
+    def _wants_sum(self, hdu: Hdu) -> bool:
+        stated = "CHECKSUM" in hdu.cards or "DATASUM" in hdu.cards
+        return self.checksum != "ignore" and stated and hdu.index not in self._verified
+
+    def _read_plain(self, hdu: Hdu, first: int, end: int, summed: "_Summed | None") -> NDArray[Any]:
+        bitpix, (columns, *_) = hdu.image
+        size = abs(bitpix) // 8
+        start, count = first * columns, (end - first) * columns
+        self._claim(hdu, start * size, count * size)
+        out = np.empty((end - first, columns), hdu.dtype)
+        flat = out.reshape(-1)
+        buffer = np.empty(min(count * size, _BAND), np.uint8)
+        scaling = hdu.scaling
+        for place in range(0, count, _BAND // size):
+            band = flat[place : place + _BAND // size]
+            code = buffer[: len(band) * size]
+            self._fill(hdu, (start + place) * size, code, summed)
+            _kernels.unpack_pixels(code, bitpix, scaling, band)
+        return out
+
+    def _read_tiles(self, hdu: Hdu, first: int, end: int, summed: "_Summed | None") -> NDArray[Any]:
+        table = TileTable(hdu)
+        if first >= end or table.columns == 0:
+            return np.empty((end - first, table.columns), hdu.dtype)
+        down = first // table.tile_rows, -(-end // table.tile_rows)
+        lines = down[0] * table.across, down[1] * table.across
+        self._claim(hdu, lines[0] * table.width, (lines[1] - lines[0]) * table.width)
+        rows = np.empty((lines[1] - lines[0]) * table.width, np.uint8)
+        self._fill(hdu, lines[0] * table.width, rows, summed)
+        tiles = table.tiles(rows, lines[0])
+        ends = tiles.starts + tiles.lengths
+        self._claim(hdu, table.heap, int(ends.max()))
+        out = np.empty((end - first, table.columns), hdu.dtype)
+        if summed is not None:
+            summed.done = table.size
+        buffer = np.empty(0, np.uint8)
+        for one, other, low, high in _bands(tiles.starts, ends, table.across):
+            if len(buffer) < high - low:
+                buffer = np.empty(high - low, np.uint8)
+            code = buffer[: high - low]
+            self._fill(hdu, table.heap + low, code, summed)
+            top = max(first, (down[0] + one // table.across) * table.tile_rows)
+            bottom = min(end, (down[0] + other // table.across) * table.tile_rows)
+            band = out[top - first : bottom - first].reshape(-1)
+            table.decode(code, tiles.part(one, other, low), top, band)
+        return out
+
+    def _claim(self, hdu: Hdu, offset: int, size: int) -> None:
+        """Refuse bytes that the file cannot have, before memory is taken for them."""
+        end = hdu.data_start + offset + size
+        if size > hdu.data_size - offset or end > self._limit:
+            raise self._truncated(hdu, self._limit)
+
+    def _truncated(self, hdu: Hdu, end: int) -> FileFormatError:
+        wanted = hdu.data_start + hdu.data_size
+        what = f"its data end at byte {wanted}, the file at byte {end}"
+        return FileFormatError(f"{hdu.where}: is truncated: {what}")
+
+    def _fill(
+        self, hdu: Hdu, offset: int, target: NDArray[np.uint8], summed: "_Summed | None"
+    ) -> None:
+        """Read bytes of the data of an HDU, from ``offset`` in them on."""
+        if summed is not None:
+            summed.up_to(offset)
+        place = hdu.data_start + offset
+        count = self._source.read_into(place, target.data)
+        if count < len(target):
+            raise self._truncated(hdu, place + count)
+        if summed is not None:
+            summed.add(offset, target)
+
+    def _scan(self, index: int | None) -> int:
+        """Find HDUs up to one, or all; return how many are known then."""
+        with self._lock:
+            while not self._complete and (index is None or index >= len(self._found)):
+                try:
+                    hdu = self._next_hdu()
+                except FileFormatError as error:
+                    self._damage, hdu = error, None
+                if hdu is None:
+                    self._complete = True
+                else:
+                    self._found.append(hdu)
+            return len(self._found)
+
+    def _next_hdu(self) -> Hdu | None:
+        index = len(self._found)
+        start = self._found[-1].end if self._found else 0
+        where = f"{self.path}: HDU {index}"
+        block = bytearray(BLOCK)
+        raw, end = bytearray(), -1
+        while end < 0:
+            count = self._block(start + len(raw), block)
+            if count < BLOCK:
+                self._judge_end(index, start + len(raw) + count, bytes(block[:count]), raw)
+                return None
+            if not raw and not block.startswith((b"SIMPLE  =", b"XTENSION=")):
+                self._judge_end(index, start, bytes(block), raw)
+                return None
+            end = next((p for p in range(0, BLOCK, CARD) if block[p : p + 8] == b"END     "), -1)
+            end += len(raw) if end >= 0 else 0
+            raw += block
+            if len(raw) >= _LONGEST_HEADER and end < 0:
+                what = f"has no END card in {len(raw)} bytes of header"
+                raise FileFormatError(f"{where}: {what}")
+        return Hdu(index, bytes(raw), start, self.path, Cards(raw[:end].decode("latin-1")))
+
+    def _block(self, place: int, block: bytearray) -> int:
+        return self._source.read_into(place, memoryview(block)) if place < self._limit else 0
+
+    def _judge_end(self, index: int, end: int, rest: bytes, raw: bytearray) -> None:
+        """Refuse what stands where a header should, unless a file may end so."""
+        if raw:
+            what = f"is truncated: its header has no END card, the file ends at byte {end}"
+            raise FileFormatError(f"{self.path}: HDU {index}: {what}")
+        if index == 0:
+            begin = bytes(rest[:9])
+            what = (
+                f"is empty or shorter than a block of {BLOCK} bytes"
+                if len(rest) < BLOCK
+                else (f"begins with {begin!r}, wanted b'SIMPLE  ='")
+            )
+            raise FileFormatError(f"{self.path}: is no FITS file: {what}")
+        last = self._found[-1]
+        if len(rest) < BLOCK and last.data_start + last.data_size > min(end, self._limit):
+            raise self._truncated(last, min(end, self._limit))
+        if rest.strip(b"\0 "):
+            what = f"what follows HDU {index - 1} at byte {last.end} is no header"
+            raise FileFormatError(f"{self.path}: {what}, it begins with {bytes(rest[:9])!r}")
+
+
+class _Summed:
+    """The sum of an HDU, added up while it is read."""
+
+    def __init__(self, file: FitsFile, hdu: Hdu) -> None:
+        self._file = file
+        self._hdu = hdu
+        self._sum = 0
+        self.done = 0
+
+    def add(self, offset: int, data: NDArray[np.uint8]) -> None:
+        self._sum = datasum(data, self._sum, offset)
+        self.done = offset + len(data)
+
+    def up_to(self, offset: int) -> None:
+        """Add the bytes that nobody reads, from the last that were added on."""
+        while self.done < offset:
+            data = np.zeros(min(_BAND, offset - self.done), np.uint8)
+            # What a file lacks behind its last pixel counts as zeros.
+            self._file._source.read_into(self._hdu.data_start + self.done, data.data)
+            self.add(self.done, data)
+
+    def verify(self) -> None:
+        """Compare with what the header states."""
+        hdu = self._hdu
+        self.up_to(hdu.end - hdu.data_start)
+        problems = []
+        stated = str(hdu.cards.get("DATASUM", "")).strip()
+        if stated and stated != str(self._sum):
+            problems.append(f"DATASUM is {stated!r}, the data add up to {self._sum}")
+        stated = str(hdu.cards.get("CHECKSUM", "")).strip()
+        total = datasum(hdu.raw, self._sum)
+        if stated and total not in (0, 0xFFFFFFFF):
+            problems.append(f"CHECKSUM is {stated!r}, but the HDU adds up to {total}, not to -0")
+        if not problems:
+            return
+        text = f"{hdu.where}: {'; '.join(problems)}"
+        if self._file.checksum == "warn":
+            _log.warning("%s", text)
+            return
+        raise FileFormatError(f'{text} (checksum="warn" reads it nevertheless)')
+
+
+def _row_range(rows: tuple[int, int] | slice | None, count: int) -> tuple[int, int]:
+    if rows is None:
+        return 0, count
+    cut = rows if isinstance(rows, slice) else slice(*rows)
+    first, end, step = cut.indices(count)
+    if step != 1:
+        raise ValueError(f"rows have step {step}, wanted 1")
+    return first, max(first, end)
+
+
+def _bands(
+    starts: NDArray[np.int64], ends: NDArray[np.int64], across: int
+) -> Iterator[tuple[int, int, int, int]]:
+    """Yield tiles to decode together: the first, the one behind the last, their bytes' ends.
+
+    A band holds whole rows of tiles, no more bytes than needed to keep in a cache. Tiles that
+    do not lie in order make one band.
+    """
+    count = len(starts)
+    if (ends[:-1] > starts[1:]).any():
+        yield 0, count, int(starts.min()), int(ends.max())
+        return
+    first = 0
+    while first < count:
+        low = int(starts[first])
+        fit = int(np.searchsorted(ends, low + _BAND, side="right"))
+        end = max(first + across, fit // across * across)
+        yield first, end, low, int(ends[end - 1])
+        first = end
