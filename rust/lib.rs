@@ -10,6 +10,7 @@ pub mod codec;
 pub mod conversion;
 pub mod dither;
 pub mod error;
+pub mod fringe;
 pub mod masking;
 pub mod overscan;
 pub mod pixels;

@@ -9,6 +9,7 @@ mod calibration;
 mod checksum;
 mod codec;
 mod conversion;
+mod fringe;
 mod masking;
 mod overscan;
 mod planes;
@@ -69,6 +70,8 @@ mod _kernels {
     use super::codec::{decode_tiles, unpack_pixels};
     #[pymodule_export]
     use super::conversion::to_float;
+    #[pymodule_export]
+    use super::fringe::measure_fringe;
     #[pymodule_export]
     use super::masking::{grow, mask_boxes, mask_nans, threshold, widen_saturation_trails};
     #[pymodule_export]

@@ -40,6 +40,20 @@ def unpack_pixels(
 # conversion
 def to_float(image: NDArray[Any]) -> tuple[F32, F32]: ...
 
+# fringe
+def measure_fringe(
+    image: F32,
+    mask: I32,
+    and_mask: int,
+    x: I64,
+    y: I64,
+    small: int,
+    large: int,
+    statistic: str,
+    n_sigma: float,
+    n_iter: int,
+) -> F64: ...
+
 # masking
 def grow(mask: I32, bits: int, radius: int, circle: bool) -> None: ...
 def mask_boxes(mask: I32, boxes: I32, bits: int) -> None: ...

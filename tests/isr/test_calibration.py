@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 import cfhtisr
-from cfhtisr.errors import ShapeMismatchError
+from cfhtisr.errors import ShapeMismatchError, UnknownChoiceError
 from cfhtisr.images import Box2I, MaskedImage
 from cfhtisr.isr import calibration
 from oracle import calibration as oracle
@@ -207,6 +207,20 @@ def test_trimming_that_is_not_symmetric_is_refused(shape):
         return
     with pytest.raises(ShapeMismatchError, match=f"{shape[1]} x {shape[0]} pixels and the image 6"):
         calibration.trim_to_match(target, calib)
+
+
+@given(masked_images())
+def test_the_level_of_a_flat_ignores_flags_and_what_is_not_finite(flat):
+    image = flat.image.array.astype(float)
+    finite = image[np.isfinite(image)]
+    wanted = np.median(finite) if finite.size else np.nan
+    assert calibration.flat_scale(flat, "MEDIAN") == pytest.approx(wanted, rel=1e-12, nan_ok=True)
+    assert calibration.flat_scale(flat, "USER", 2.5) == 2.5
+
+
+def test_an_unknown_scaling_is_refused():
+    with pytest.raises(UnknownChoiceError, match="flat scaling is 'MODE'"):
+        calibration.flat_scale(MaskedImage([[1.0]]), "MODE")
 
 
 def test_two_threads_that_change_one_image_never_mix_quietly():

@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from cfhtisr.images import MaskedImage
 from cfhtisr.isr import variance
 from oracle import variance as oracle
-from strategies import images
+from strategies import images, masked_images
 
 gains = st.one_of(st.floats(0.5, 3), st.sampled_from([1.0, 1e-30, 1e30, 1.67]))
 noises = st.one_of(st.floats(0, 10), st.sampled_from([0.0, 1e25]))
@@ -76,3 +77,21 @@ def test_refusals_name_what_came():
         variance.update([[1, 2]], np.zeros((1, 2)), 1.0, 1.0)
     with pytest.raises(ValueError, match="parity is"):
         variance.update([[1, 2]], result, 1.0, 1.0, parity="v17")
+
+
+def test_read_noise_is_measured_on_what_is_not_flagged():
+    rng = np.random.default_rng(1)
+    image = rng.normal(0, 4, (4612, 32)).astype(np.float32)
+    mask = np.zeros(image.shape, np.int32)
+    image[:1000], mask[:1000] = 5e4, 2
+    image[1000, 0] = np.nan
+    # Clipping at 3 sigma takes 1.5 % from the standard deviation.
+    assert variance.read_noise_of(MaskedImage(image, mask), 2) == pytest.approx(3.94, rel=0.02)
+
+
+@given(masked_images())
+def test_read_noise_does_not_look_at_rejected_pixels(planes):
+    noise = variance.read_noise_of(planes, 130)
+    image, mask, _ = planes.getArrays()
+    changed = MaskedImage(np.where(mask & 130, np.float32(1e9), image), mask)
+    assert variance.read_noise_of(changed, 130) == pytest.approx(noise, nan_ok=True)

@@ -5,14 +5,15 @@ its flags, their variances propagate into its variance. Every operation rounds t
 fixed order, so that results are equal bit for bit everywhere.
 """
 
-__all__ = ["divide_flat", "subtract_bias", "subtract_dark", "trim_to_match"]
+__all__ = ["divide_flat", "flat_scale", "subtract_bias", "subtract_dark", "trim_to_match"]
 
 import numpy as np
 
 from cfhtisr import _kernels
-from cfhtisr.errors import ShapeMismatchError
+from cfhtisr.errors import ShapeMismatchError, UnknownChoiceError
 from cfhtisr.images import Box2I, Mask, MaskedImage
 from cfhtisr.isr import parity as _parity
+from cfhtisr.isr import statistics
 from cfhtisr.isr._planes import check_size, source
 from cfhtisr.isr._planes import target as target_planes
 from cfhtisr.isr.parity import Parity
@@ -99,7 +100,7 @@ def divide_flat(
         The flat field, in any unit. Pixels of zero give infinity or NaN, which is masked and
         repaired later.
     scale : float, optional
-        Level that counts as no change, in the flat's unit.
+        Level that counts as no change, in the flat's unit; see `flat_scale`.
     invert : bool, optional
         Whether to undo the division: the image returns up to rounding, its variance grows
         once more and the flags stay.
@@ -127,6 +128,36 @@ def divide_flat(
     changed, read = target_planes("target", target), source("flat", flat)
     check_size("flat", flat, target)
     _kernels.divide_flat(changed, read, float(scale), bool(invert))
+
+
+def flat_scale(flat: MaskedImage, scaling: str, user_scale: float = 1.0) -> float:
+    """Return the level of a flat field.
+
+    Parameters
+    ----------
+    flat : MaskedImage, shape (rows, columns)
+        The flat field.
+    scaling : {"USER", "MEAN", "MEDIAN"}
+        The given number, or a statistic of the finite pixels; flags are not looked at.
+    user_scale : float, optional
+        The number for ``USER``.
+
+    Raises
+    ------
+    UnknownChoiceError
+        If ``scaling`` is none of these.
+
+    Examples
+    --------
+    >>> flat_scale(MaskedImage(np.float32([[1, 2, 6]])), "MEAN")
+    3.0
+    """
+    if scaling == "USER":
+        return float(user_scale)
+    if scaling not in ("MEAN", "MEDIAN"):
+        raise UnknownChoiceError(f"flat scaling is {scaling!r}, wanted USER, MEAN or MEDIAN")
+    image, _, _ = source("flat", flat)
+    return float(statistics.compute(image, scaling))
 
 
 def trim_to_match(target: MaskedImage, calib: MaskedImage, parity: Parity = "none") -> MaskedImage:

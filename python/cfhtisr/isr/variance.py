@@ -1,14 +1,16 @@
 """Variance of the pixels from their signal, the gain and the read noise."""
 
-__all__ = ["update"]
+__all__ = ["read_noise_of", "update"]
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cfhtisr import _kernels
-from cfhtisr.images import Image
+from cfhtisr.images import Image, MaskedImage
 from cfhtisr.isr import parity as _parity
+from cfhtisr.isr import statistics
 from cfhtisr.isr._arrays import readable, writable
+from cfhtisr.isr._planes import source
 from cfhtisr.isr.parity import Parity
 
 
@@ -66,3 +68,27 @@ def update(
         return
     bias = None if bias_variance is None else readable("bias_variance", bias_variance, np.float32)
     _kernels.update_variance(pixels, changed, float(gain), float(read_noise), bias)
+
+
+def read_noise_of(overscan: MaskedImage, reject: int = 0) -> float:
+    """Return the noise of corrected overscan pixels: their clipped standard deviation.
+
+    Parameters
+    ----------
+    overscan : MaskedImage of float32, shape (rows, columns)
+        Overscan pixels whose level has been subtracted [ADU].
+    reject : int, optional
+        Bits of the mask that exclude a pixel, such as those of SAT and SUSPECT.
+
+    Returns
+    -------
+    noise : float
+        [ADU]; times the gain it is the read noise that `update` takes. NaN without pixels.
+
+    Examples
+    --------
+    >>> read_noise_of(MaskedImage(np.float32([[-1, 1, 50]]), [[0, 0, 2]]), reject=2)
+    1.4142135623730951
+    """
+    image, mask, _ = source("overscan", overscan)
+    return float(statistics.compute(image, "STDEVCLIP", mask=mask, and_mask=int(reject)))
