@@ -181,6 +181,7 @@ impl<'a> Scratch<'a> {
     }
 
     /// Gather the usable pixels of a window from `low` to `high`, and count the rest.
+    #[allow(clippy::needless_bitwise_bool, reason = "without branches the loop keeps its pace")]
     fn gather(&mut self, x: usize, y: usize, low: f32, high: f32) -> Found {
         let size = self.size;
         let window = s![y - size..y + size, x - size..x + size];

@@ -142,10 +142,17 @@ def flat_scale(flat: MaskedImage, scaling: str, user_scale: float = 1.0) -> floa
     user_scale : float, optional
         The number for ``USER``.
 
+    Returns
+    -------
+    level : float
+        In the flat's unit; NaN if no pixel is finite.
+
     Raises
     ------
     UnknownChoiceError
         If ``scaling`` is none of these.
+    ValueError
+        If the flat has no pixels at all.
 
     Examples
     --------

@@ -2,6 +2,8 @@
 
 __all__ = ["read_noise_of", "update"]
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -91,4 +93,6 @@ def read_noise_of(overscan: MaskedImage, reject: int = 0) -> float:
     1.4142135623730951
     """
     image, mask, _ = source("overscan", overscan)
+    if image.size == 0:
+        return math.nan
     return float(statistics.compute(image, "STDEVCLIP", mask=mask, and_mask=int(reject)))
