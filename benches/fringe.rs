@@ -26,7 +26,8 @@ fn bench(criterion: &mut Criterion) {
         let pixel = (1400.0 + fringe + 35.0 * noise) as f32;
         pixel
     });
-    let mask = Array2::from_shape_fn(image.dim(), |_| i32::from(random.next() % 300 == 0) * 2);
+    let mask =
+        Array2::from_shape_fn(image.dim(), |_| i32::from(random.next().is_multiple_of(300)) * 2);
     let mut pairs: Vec<(i64, i64)> = (0..30_000)
         .map(|_| {
             (50 + i64::from(random.next() % (2048 - 100)), 50 + i64::from(random.next() % 4512))
