@@ -17,17 +17,9 @@ from cfhtisr import Amplifier, Box2I, Detector, Exposure, FileFormatError, Mask,
 from cfhtisr.camera import megacam
 from cfhtisr.io import read_exposure, write_exposure
 from cfhtisr.io.verify import verify
+from io_samples import a_wcs
 
 TYPES = ["u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"]
-
-
-def a_wcs():
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
-    wcs.wcs.crval = [1 / 3, -2 / 3]
-    wcs.wcs.crpix = [10.123456789012346, -1 / 7]
-    wcs.wcs.cd = [[-5.1234567890123456e-05, 1e-8 / 3], [1e-9 / 7, 5e-5]]
-    return wcs
 
 
 def an_exposure(rows=33, columns=17, seed=1, **more):

@@ -115,13 +115,16 @@ def merged(metadata: Header, entries: Iterable[Entry], has_wcs: bool) -> tuple[H
     Returns
     -------
     header : Header
-        The header in its order, with the new values and without overcome WCS cards.
+        The header in its order, with the new values, without overcome WCS cards and without
+        structural ones.
     rest : list of Entry
         The entries for which the header had no card.
     """
     left = {entry[0]: entry for entry in entries}
     cards: list[Card] = []
     for one in metadata.cards:
+        if is_structural(one.keyword):
+            continue
         entry = left.pop(one.keyword, None)
         if entry is not None:
             same = type(one.value) is type(entry[1]) and one.value == entry[1]

@@ -1,19 +1,52 @@
 """HDUs on their way into a file: header, pixels by bands of rows, checksums."""
 
-__all__ = ["Hdu", "header_of", "image_cards", "size_of", "table_cards", "write_hdu"]
+__all__ = ["Computed", "Hdu", "header_of", "image_cards", "size_of", "table_cards", "write_hdu"]
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from cfhtisr.io import checksum
 from cfhtisr.io._cards import card
 from cfhtisr.io._checksum import BLOCK, encoded
 from cfhtisr.io.atomic import AtomicFile
 
-Hdu = tuple[list[str], NDArray[Any] | None]
+
+class Computed:
+    """Pixels that are computed band by band while they are written.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Number of rows and of columns.
+    dtype : dtype_like
+        Type of a pixel.
+    rows : callable
+        Returns the pixels of a slice of rows.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        dtype: DTypeLike,
+        rows: Callable[[slice], NDArray[Any]],
+    ) -> None:
+        self.shape = shape
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self.ndim = len(shape)
+        self.size = math.prod(shape)
+        self.nbytes = self.size * self.dtype.itemsize
+        self._rows = rows
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        return self._rows(rows)
+
+
+Pixels = NDArray[Any] | Computed
+Hdu = tuple[list[str], Pixels | None]
 """Cards without the sums, and pixels or records."""
 
 _BAND = 1 << 20  # bytes of a band, so that it stays in cache between swap, sum and write
@@ -41,7 +74,7 @@ def header_of(cards: Sequence[str], data: int, whole: str = _NO_SUM) -> bytes:
     return text.ljust(-(-len(text) // BLOCK) * BLOCK).encode("ascii")
 
 
-def image_cards(array: NDArray[Any]) -> list[str]:
+def image_cards(array: Pixels, primary: bool = False) -> list[str]:
     """Return the structural cards of an image extension.
 
     Raises
@@ -53,14 +86,16 @@ def image_cards(array: NDArray[Any]) -> list[str]:
     if kind not in _TYPES:
         raise TypeError(f"pixels are {array.dtype}, which FITS does not have")
     bits, zero = _TYPES[kind]
+    start = card("XTENSION", "IMAGE", "image extension")
+    if primary:
+        start = card("SIMPLE", True, "conforms to the FITS standard")
     cards = [
-        card("XTENSION", "IMAGE", "image extension"),
+        start,
         card("BITPIX", bits, "bits per pixel; negative: floating point"),
         card("NAXIS", array.ndim, "number of axes"),
         *(card(f"NAXIS{i}", n, "") for i, n in enumerate(reversed(array.shape), 1)),
-        card("PCOUNT", 0, ""),
-        card("GCOUNT", 1, ""),
     ]
+    cards += [] if primary else [card("PCOUNT", 0, ""), card("GCOUNT", 1, "")]
     if zero:
         cards += [card("BSCALE", 1, ""), card("BZERO", zero, "offset of unsigned integers")]
     return cards
@@ -89,13 +124,13 @@ def table_cards(rows: NDArray[Any]) -> list[str]:
     return cards
 
 
-def size_of(cards: Sequence[str], array: NDArray[Any] | None) -> int:
+def size_of(cards: Sequence[str], array: Pixels | None) -> int:
     """Return the number of bytes that an HDU takes in the file."""
     data = 0 if array is None else -(-array.nbytes // BLOCK) * BLOCK
     return len(header_of(cards, 0)) + data
 
 
-def write_hdu(file: AtomicFile, cards: Sequence[str], array: NDArray[Any] | None = None) -> None:
+def write_hdu(file: AtomicFile, cards: Sequence[str], array: Pixels | None = None) -> None:
     """Append an HDU.
 
     The header goes first, and again when the sums are known, so that the pixels are
@@ -114,24 +149,25 @@ def write_hdu(file: AtomicFile, cards: Sequence[str], array: NDArray[Any] | None
         file.write_at(start, header)
 
 
-def _write_data(file: AtomicFile, array: NDArray[Any]) -> int:
+def _write_data(file: AtomicFile, array: Pixels) -> int:
     """Append pixels as FITS wants them, zeros up to the end of the block; return their sum."""
-    if array.dtype.names:
+    if isinstance(array, np.ndarray) and array.dtype.names:
         return _write_rows(file, array)
-    row = array[0].nbytes
+    itemsize = array.dtype.itemsize
+    row = array.nbytes // array.shape[0]
     # A multiple of four rows is a whole number of the words that are summed.
     step = max(_BAND // row // 4 * 4, 4)
-    kind = array.dtype.str[1:]
-    zero = _TYPES[kind][1]
-    buffer = np.empty(min(step, len(array)) * row, np.uint8)
+    zero = _TYPES[array.dtype.str[1:]][1]
+    buffer = np.empty(min(step, array.shape[0]) * row, np.uint8)
     total = 0
-    for begin in range(0, len(array), step):
+    for begin in range(0, array.shape[0], step):
         band = array[begin : begin + step]
         octets = buffer[: band.nbytes]
         if zero:
-            unsigned = np.dtype(f"u{array.itemsize}")
+            # To subtract half the range is to turn the first bit over.
+            unsigned = np.dtype(f"u{itemsize}")
             pixels = octets.view(unsigned.newbyteorder(">")).reshape(band.shape)
-            flip = unsigned.type(1 << (8 * array.itemsize - 1))
+            flip = unsigned.type(1 << (8 * itemsize - 1))
             np.bitwise_xor(band.view(unsigned), flip, out=pixels)
         else:
             np.copyto(octets.view(array.dtype.newbyteorder(">")).reshape(band.shape), band)

@@ -1,6 +1,14 @@
 """An exposure taken apart into what becomes HDUs."""
 
-__all__ = ["ExposureParts", "moved_bits", "parts_of", "primary_cards", "provenance_hdu"]
+__all__ = [
+    "ExposureParts",
+    "canonical",
+    "moved_bits",
+    "parts_of",
+    "position_entries",
+    "primary_cards",
+    "provenance_hdu",
+]
 
 import math
 from collections.abc import Mapping
@@ -16,7 +24,7 @@ from cfhtisr.images.exposure import Exposure
 from cfhtisr.images.mask import FIRST_USER_BIT, PLANES, Mask
 from cfhtisr.io import _tables
 from cfhtisr.io._cards import Entry, card, cards_of, plane_entries, text_of, wcs_entries
-from cfhtisr.io._hdu import Hdu, image_cards, table_cards
+from cfhtisr.io._hdu import Computed, Hdu, Pixels, image_cards, table_cards
 
 
 def primary_cards(header: Header) -> list[str]:
@@ -40,7 +48,7 @@ def provenance_hdu(facts: _tables.Facts) -> Hdu:
 class ExposureParts:
     """The parts of an exposure."""
 
-    planes: list[tuple[str, NDArray[Any]]]  # type of the HDU and its pixels
+    planes: list[tuple[str, Pixels]]  # type of the HDU and its pixels
     tables: list[tuple[str, NDArray[Any], list[Entry]]]
     units: Mapping[str, str]  # BUNIT by type
     facts: list[Entry]  # of the IMAGE
@@ -61,15 +69,7 @@ class ExposureParts:
         if kind == "MASK":
             entries += self.masks
         version = ("CFHTISR", cfhtisr.__version__, "version of cfhtisr that wrote this")
-        return [*entries, *self.wcs, *_position_entries(self.xy0), version]
-
-    def table_hdus(self, name: str | None = None) -> list[Hdu]:
-        """Return the tables; with a name, this is what they are called."""
-        hdus: list[Hdu] = []
-        for kind, rows, entries in self.tables:
-            named: list[Entry] = [_name(name or kind), ("EXTTYPE", kind, ""), *entries]
-            hdus.append((table_cards(rows) + cards_of(named), rows))
-        return hdus
+        return [*entries, *self.wcs, *position_entries(self.xy0), version]
 
 
 def parts_of(exposure: Exposure) -> ExposureParts:
@@ -81,7 +81,7 @@ def parts_of(exposure: Exposure) -> ExposureParts:
         If a part cannot stand in a FITS file.
     """
     planes = exposure.masked_image
-    mask, bits = _canonical(planes.mask.array)
+    mask, bits = canonical(planes.mask.array)
     unit = str(exposure.metadata.get("BUNIT") or "adu").strip()
     tables = []
     detector: list[Entry] = []
@@ -116,7 +116,7 @@ def parts_of(exposure: Exposure) -> ExposureParts:
     )
 
 
-def _canonical(mask: NDArray[np.int32]) -> tuple[NDArray[np.int32], dict[str, int]]:
+def canonical(mask: NDArray[np.int32]) -> tuple[Pixels, dict[str, int]]:
     """Return flags and planes as they stand in a file.
 
     The bits of user planes depend on what the process did before; a file that did, too, would
@@ -131,7 +131,9 @@ def _canonical(mask: NDArray[np.int32]) -> tuple[NDArray[np.int32], dict[str, in
     new = {name: bit for bit, name in enumerate(old, FIRST_USER_BIT)}
     if old == new or unnamed:
         return mask, {**PLANES, **old}
-    return moved_bits(mask, {bit: new[name] for name, bit in old.items()}), {**PLANES, **new}
+    moves = {bit: new[name] for name, bit in old.items()}
+    moved = Computed(mask.shape, np.int32, lambda rows: moved_bits(mask[rows], moves))
+    return moved, {**PLANES, **new}
 
 
 def moved_bits(mask: NDArray[np.int32], moves: Mapping[int, int]) -> NDArray[np.int32]:
@@ -163,7 +165,7 @@ def _facts(exposure: Exposure) -> list[Entry]:
     return facts
 
 
-def _position_entries(xy0: tuple[int, int]) -> list[Entry]:
+def position_entries(xy0: tuple[int, int]) -> list[Entry]:
     """Return where the first pixel lies: for IRAF as LTV, for LSST as WCS A."""
     return [
         ("LTV1", float(-xy0[0]), "column here less column of the parent"),

@@ -5,8 +5,8 @@ __all__ = ["read_exposure", "write_exposure"]
 import os
 
 from cfhtisr.images.exposure import Exposure
-from cfhtisr.io._cards import cards_of, merged
-from cfhtisr.io._hdu import Hdu, image_cards, size_of, write_hdu
+from cfhtisr.io._cards import Entry, cards_of, merged
+from cfhtisr.io._hdu import Hdu, image_cards, size_of, table_cards, write_hdu
 from cfhtisr.io._parts import parts_of, primary_cards, provenance_hdu
 from cfhtisr.io._reader import ExposureReader
 from cfhtisr.io._tables import Facts
@@ -93,7 +93,9 @@ def _file_hdus(exposure: Exposure, provenance: Facts | None) -> list[Hdu]:
     for kind, array in parts.planes:
         cards = image_cards(array) + cards_of(parts.entries(kind, name=kind))
         hdus.append((cards, array))
-    hdus += parts.table_hdus()
+    for kind, rows, more in parts.tables:
+        named: list[Entry] = [("EXTNAME", kind, ""), ("EXTTYPE", kind, ""), *more]
+        hdus.append((table_cards(rows) + cards_of(named), rows))
     hdus.append(provenance_hdu(provenance or exposure.provenance))
     return hdus
 
