@@ -1,12 +1,12 @@
 """What was not believed in a header, and how that is recorded."""
 
-__all__ = ["Repair", "number_of", "record", "value_of"]
+__all__ = ["HasGet", "Repair", "number_of", "record", "value_of"]
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -54,7 +54,14 @@ class Repair:
         return f"{self.card} {old} -> {new}: {self.why}"
 
 
-def value_of(header: Mapping[str, Any], card: str) -> Any:
+class HasGet(Protocol):
+    """A header, or anything else that gives the value of a card."""
+
+    def get(self, card: str, /) -> Any:
+        """Return the value of a card, None if there is none."""
+
+
+def value_of(header: HasGet, card: str) -> Any:
     """Return the value of a card, or None if it is missing, undefined or unreadable."""
     try:
         value = header.get(card)
@@ -68,7 +75,7 @@ def value_of(header: Mapping[str, Any], card: str) -> Any:
     return value
 
 
-def number_of(header: Mapping[str, Any], card: str) -> float:
+def number_of(header: HasGet, card: str) -> float:
     """Return the value of a card as a number, NaN if it is none."""
     value = value_of(header, card)
     if isinstance(value, bool):
