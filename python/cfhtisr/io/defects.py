@@ -130,7 +130,12 @@ def _tables(path: Path, name: str, serial: str) -> list[tuple[str, list[int]]] |
     wanted = serial.replace("-", "")
     seen = []
     try:
-        with warnings.catch_warnings(), fits.open(path, disable_image_compression=True) as hdus:
+        with (
+            warnings.catch_warnings(),
+            # Opened here: of a broken file astropy would leave it open.
+            path.open("rb") as stream,
+            fits.open(stream, disable_image_compression=True) as hdus,
+        ):
             warnings.simplefilter("ignore")
             for index, hdu in enumerate(hdus):
                 is_table = isinstance(hdu, fits.BinTableHDU)
