@@ -75,7 +75,7 @@ mod _kernels {
     #[pymodule_export]
     use super::masking::{grow, mask_boxes, mask_nans, threshold, widen_saturation_trails};
     #[pymodule_export]
-    use super::overscan::row_median;
+    use super::overscan::{overscan_fit, overscan_integer_median, row_median};
     #[pymodule_export]
     use super::pool::{num_threads, set_num_threads};
     #[pymodule_export]

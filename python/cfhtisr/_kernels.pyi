@@ -62,6 +62,16 @@ def threshold(image: F32 | U16, mask: I32, level: float, bits: int) -> None: ...
 def widen_saturation_trails(mask: I32, bits: int) -> None: ...
 
 # overscan
+def overscan_fit(
+    image: F32,
+    mask: I32 | None,
+    reject: int,
+    n_sigma: float,
+    fit_type: str,
+    order: int,
+    reference: bool,
+) -> tuple[F32, NDArray[np.bool_]]: ...
+def overscan_integer_median(image: F32, mask: I32 | None, reject: int) -> float: ...
 def row_median(image: F32, mask: I32, reject: int) -> F32: ...
 
 # pool
