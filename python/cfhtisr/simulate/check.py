@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfhtisr.images.geom import Box2I
+from cfhtisr.io.fits_file import FitsFile
 from cfhtisr.qa.mosaic import bin_image
 from cfhtisr.simulate.compare import Comparison, compare, read_product
 from cfhtisr.simulate.files import SimulatedSet
@@ -115,14 +116,12 @@ def _one(job: tuple[SimulatedSet, Path, int, int]) -> Checked:
 
 def _raw_binned(path: Path, ccd: int, factor: int) -> NDArray[np.float32] | None:
     """Return the light-sensitive raw pixels of a CCD, binned; None if it has no HDU of its own."""
-    from astropy.io import fits
-
-    with fits.open(path, memmap=False) as hdus:
-        if f"ccd{ccd:02d}" not in hdus:
-            return None
-        hdu = hdus[f"ccd{ccd:02d}"]
-        data = Box2I.from_section(hdu.header["DATASEC"])
-        return bin_image(hdu.data[data.slices], factor)
+    with FitsFile(path) as file:
+        for hdu in file.hdus:
+            if hdu.name.lower() == f"ccd{ccd:02d}":
+                data = Box2I.from_section(str(hdu.header["DATASEC"]))
+                return bin_image(file.read(hdu.index)[data.slices], factor)
+    return None
 
 
 _HEAD = (

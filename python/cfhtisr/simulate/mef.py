@@ -75,6 +75,7 @@ def image_hdu(
     *,
     primary: bool = False,
     table_name: str | None = None,
+    tile_rows: int = 1,
 ) -> bytes:
     """Return the bytes of an image HDU.
 
@@ -85,11 +86,13 @@ def image_hdu(
     cards : iterable of (keyword, value, comment)
         All that follows the structure of the HDU.
     compress : str or None
-        ``RICE_1``, ``GZIP_1``, ``GZIP_2`` for tiles of one row; None for a plain image.
+        ``RICE_1``, ``GZIP_1`` or ``GZIP_2``; None for a plain image.
     primary : bool, optional
         Write a primary HDU (plain images only).
     table_name : str, optional
         An EXTNAME among the cards of the table, as old versions of fpack left it.
+    tile_rows : int, optional
+        Rows of a tile.
     """
     rows, columns = pixels.shape
     bitpix = _BITPIX[pixels.dtype.str[1:]]
@@ -109,16 +112,17 @@ def image_hdu(
             first += [("PCOUNT", 0, "Nothing behind the pixels"), ("GCOUNT", 1, "One group")]
         data = pixels.astype(pixels.dtype.newbyteorder(">")).tobytes()
         return header_bytes([*first, *cards]) + padded(data)
-    table, data = _compressed(pixels, compress)
+    table, data = _compressed(pixels, compress, tile_rows)
     if table_name is not None:
         at = next(i for i, card in enumerate(table) if card[0] == "ZIMAGE")
         table.insert(at, ("EXTNAME", table_name, "Name of this table"))
     return header_bytes([*table, *cards]) + padded(data)
 
 
-def _compressed(pixels: NDArray[Any], compress: str) -> tuple[list[Card], bytes]:
+def _compressed(pixels: NDArray[Any], compress: str, tile_rows: int) -> tuple[list[Card], bytes]:
     """Return the cards and the bytes of a table of compressed tiles."""
-    hdu = fits.CompImageHDU(pixels, compression_type=compress, tile_shape=(1, pixels.shape[1]))
+    tile = (tile_rows, pixels.shape[1])
+    hdu = fits.CompImageHDU(pixels, compression_type=compress, tile_shape=tile)
     stream = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(stream)
     with fits.open(
@@ -134,7 +138,7 @@ def _compressed(pixels: NDArray[Any], compress: str) -> tuple[list[Card], bytes]
         ]
         table = bytearray(stream.getbuffer()[start : start + size])
     if compress.startswith("GZIP"):
-        _forget_times(table, len(pixels))
+        _forget_times(table, -(-len(pixels) // tile_rows))
     return keep, bytes(table)
 
 

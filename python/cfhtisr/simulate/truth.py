@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from cfhtisr.errors import FileFormatError
 from cfhtisr.images.mask import PLANES
+from cfhtisr.io.fits_file import FitsFile
 from cfhtisr.simulate.ccd import SimulatedCcd
 from cfhtisr.simulate.mef import Card, Literal, image_hdu
 from cfhtisr.simulate.settings import Settings
 
 _STEP = 1 / 64  # ADU; Rice compression then takes some 3 bits a pixel
+_TILE_ROWS = 32
 _PLANES = ("BAD", "SAT", "CR", "SUSPECT", "UNMASKEDNAN")
 
 
@@ -100,6 +102,7 @@ def truth_hdus(simulated: SimulatedCcd, detsec: str) -> bytes:
             *facts,
         ],
         "RICE_1",
+        tile_rows=_TILE_ROWS,
     )
     planes: list[Card] = [
         (f"MP_{plane}"[:8], PLANES[plane], f"Bit of {plane}") for plane in _PLANES
@@ -109,6 +112,7 @@ def truth_hdus(simulated: SimulatedCcd, detsec: str) -> bytes:
         simulated.mask.astype(np.int16),
         [("EXTNAME", f"{name}_MASK", "What was put in"), *planes],
         "GZIP_1",
+        tile_rows=_TILE_ROWS,
     )
     return image + mask
 
@@ -128,26 +132,25 @@ def read_truth(path: str | os.PathLike[str], ccd: int) -> Truth:
     FileFormatError
         If the file has no truth of this CCD.
     """
-    from astropy.io import fits
-
     name = f"ccd{ccd:02d}"
-    with fits.open(path, memmap=False) as hdus:
-        try:
-            image, mask = hdus[name], hdus[f"{name}_MASK"]
-        except KeyError:
-            raise FileFormatError(f"{os.fspath(path)} has no truth of {name}") from None
-        header = image.header
+    with FitsFile(path) as file:
+        found = {hdu.name.lower(): hdu for hdu in file.hdus}
+        if name not in found or f"{name}_mask" not in found:
+            raise FileFormatError(f"{os.fspath(path)} has no truth of {name}")
+        image = file.read(found[name].index)
+        mask = file.read(found[f"{name}_mask"].index)
+        header = found[name].header
 
-        def both(key: str) -> tuple[float, float]:
-            return (float(header[f"{key}A"]), float(header[f"{key}B"]))
+    def both(key: str) -> tuple[float, float]:
+        return (float(header[f"{key}A"]), float(header[f"{key}B"]))
 
-        return Truth(
-            np.asarray(image.data, np.float32),
-            np.asarray(mask.data, np.int32),
-            levels=both("LEVEL"),
-            gains=both("GAIN"),
-            read_noises=both("RDNOISE"),
-            saturations=both("SATURAT"),
-            fringe_scale=float(header["FRSCALE"]),
-            detsec=str(header["DETSEC"]),
-        )
+    return Truth(
+        np.asarray(image, np.float32),
+        np.asarray(mask, np.int32),
+        levels=both("LEVEL"),
+        gains=both("GAIN"),
+        read_noises=both("RDNOISE"),
+        saturations=both("SATURAT"),
+        fringe_scale=float(header["FRSCALE"]),
+        detsec=str(header["DETSEC"]),
+    )
