@@ -11,6 +11,7 @@ pub mod conversion;
 pub mod dither;
 pub mod error;
 pub mod fringe;
+pub mod interpolation;
 pub mod masking;
 pub mod overscan;
 pub mod pixels;

@@ -10,6 +10,7 @@ mod checksum;
 mod codec;
 mod conversion;
 mod fringe;
+mod interpolation;
 mod masking;
 mod overscan;
 mod planes;
@@ -72,6 +73,8 @@ mod _kernels {
     use super::conversion::to_float;
     #[pymodule_export]
     use super::fringe::measure_fringe;
+    #[pymodule_export]
+    use super::interpolation::{interpolate_boxes, interpolate_mask};
     #[pymodule_export]
     use super::masking::{grow, mask_boxes, mask_nans, threshold, widen_saturation_trails};
     #[pymodule_export]

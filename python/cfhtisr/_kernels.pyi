@@ -54,6 +54,27 @@ def measure_fringe(
     n_iter: int,
 ) -> F64: ...
 
+# interpolation
+def interpolate_boxes(
+    image: F32,
+    mask: I32,
+    variance: F32,
+    boxes: I32,
+    flag: int,
+    fallback: tuple[float, float] | None,
+    use_edge: bool,
+    reference: bool,
+) -> int | None: ...
+def interpolate_mask(
+    image: F32,
+    mask: I32,
+    variance: F32,
+    bits: int,
+    flag: int,
+    fallback: tuple[float, float] | None,
+    reference: bool,
+) -> int | None: ...
+
 # masking
 def grow(mask: I32, bits: int, radius: int, circle: bool) -> None: ...
 def mask_boxes(mask: I32, boxes: I32, bits: int) -> None: ...

@@ -1,0 +1,117 @@
+//! Repair of a row by the best linear prediction from its good pixels.
+
+use ndarray::{ArrayView1, ArrayViewMut1};
+
+use super::EDGE;
+use super::weights::exact;
+use crate::runs::Run;
+
+/// What stands in where nothing is known: a value and its variance.
+#[derive(Debug, Clone, Copy)]
+pub struct StandIn {
+    /// The value.
+    pub image: f32,
+    /// Its variance.
+    pub variance: f32,
+}
+
+/// Whether a pixel may be predicted from: it and its variance are finite.
+pub fn usable(image: f32, variance: f32) -> bool {
+    image.is_finite() && variance.is_finite()
+}
+
+/// Join the runs of a row with the pixels beside them that are not usable.
+///
+/// So the pixels on either side of such a gap are usable, or beyond the edge of the row.
+pub fn gaps(image: ArrayView1<'_, f32>, variance: ArrayView1<'_, f32>, runs: &[Run]) -> Vec<Run> {
+    let unusable = |column: usize| !usable(image[column], variance[column]);
+    let mut gaps: Vec<Run> = Vec::with_capacity(runs.len());
+    for &run in runs {
+        let mut gap = match gaps.pop() {
+            Some(gap) if run.first <= gap.last + 1 => Run { last: gap.last.max(run.last), ..gap },
+            previous => {
+                gaps.extend(previous);
+                run
+            }
+        };
+        while gap.first > 0 && unusable(gap.first - 1) {
+            gap.first -= 1;
+        }
+        while gap.last + 1 < image.len() && unusable(gap.last + 1) {
+            gap.last += 1;
+        }
+        gaps.push(gap);
+    }
+    gaps
+}
+
+/// Whether some gap of a row that has usable pixels needs the stand-in.
+pub fn needs_fallback(gaps: &[Run], width: usize, use_edge: bool) -> bool {
+    let at_edge = |gap: &Run| gap.first == 0 || gap.last + 1 == width;
+    use_edge && gaps.iter().any(|gap| at_edge(gap) && gap.width() > EDGE)
+}
+
+/// Repair the runs of one row, which must have usable pixels.
+///
+/// Only usable pixels outside of the gaps are read, and only pixels of the runs are written.
+pub fn repair(
+    mut image: ArrayViewMut1<'_, f32>,
+    mut variance: ArrayViewMut1<'_, f32>,
+    runs: &[Run],
+    gaps: &[Run],
+    stand_in: StandIn,
+    use_edge: bool,
+) {
+    let mut runs = runs.iter().peekable();
+    for (index, &gap) in gaps.iter().enumerate() {
+        let site = |column: Option<usize>| {
+            let column = column.filter(|&column| column < image.len())?;
+            let is_usable = usable(image[column], variance[column]);
+            is_usable.then(|| [f64::from(image[column]), f64::from(variance[column])])
+        };
+        let bad_left = index > 0 && gaps[index - 1].last + 2 == gap.first;
+        let bad_right = gaps.get(index + 1).is_some_and(|next| next.first == gap.last + 2);
+        let mut sites = [
+            if bad_left { None } else { site(gap.first.checked_sub(2)) },
+            site(gap.first.checked_sub(1)),
+            site(Some(gap.last + 1)),
+            if bad_right { None } else { site(Some(gap.last + 2)) },
+        ];
+        let mut known = gap;
+        if use_edge && gap.width() > EDGE {
+            // Only the pixels next to the good side are predicted, as if the row went on with
+            // the stand-in beyond them.
+            let beyond = Some([f64::from(stand_in.image), f64::from(stand_in.variance)]);
+            if gap.first == 0 {
+                known.first = gap.last + 1 - EDGE;
+                sites[..2].fill(beyond);
+            } else if gap.last + 1 == image.len() {
+                known.last = gap.first + EDGE - 1;
+                sites[2..].fill(beyond);
+            }
+        }
+        while let Some(run) = runs.next_if(|run| run.last <= gap.last) {
+            for column in run.first..=run.last {
+                let inside = known.first <= column && column <= known.last;
+                let value = if inside { predict(known, column, &sites) } else { stand_in };
+                image[column] = value.image;
+                variance[column] = value.variance;
+            }
+        }
+    }
+}
+
+/// Predict a pixel and its variance, which is never below the least of its neighbours'.
+fn predict(gap: Run, column: usize, sites: &[Option<[f64; 2]>; 4]) -> StandIn {
+    let [left, right] = [&sites[..2], &sites[2..]].map(|side| side.iter().flatten().count());
+    let weights = exact(left, right, gap.width(), column - gap.first);
+    // Summed in pairs, so that a mirrored row gives the mirrored result to the last bit.
+    let sum = |plane: usize| {
+        let term = |site: usize| sites[site].map_or(0.0, |values| weights[site] * values[plane]);
+        (term(0) + term(3)) + (term(1) + term(2))
+    };
+    let least = sites.iter().flatten().map(|values| values[1]).fold(f64::INFINITY, f64::min);
+    #[allow(clippy::cast_possible_truncation, reason = "the results are pixel values again")]
+    let value = StandIn { image: sum(0) as f32, variance: sum(1).max(least).max(0.0) as f32 };
+    value
+}
