@@ -281,21 +281,21 @@ def test_damage_is_refused_with_file_and_hdu(tmp_path):
     with fits.open(path) as file:
         place = file.fileinfo("VARIANCE")["datLoc"]
     flip(path, place + 7)
-    refused(path, r"HDU 3 \(VARIANCE\): DATASUM does not match")
-    assert len(verify(path)) == 2
+    refused(path, r"HDU 3 \(VARIANCE\): DATASUM is")
+    assert len(verify(path)) == 1
     flip(path, place + 7)
     assert verify(path) == []
     with path.open("r+b") as file:
         file.truncate(place + 100)
-    refused(path, r"HDU 3 \(VARIANCE\): the file ends")
+    refused(path, r"HDU 3 \(VARIANCE\): is truncated")
     assert 100 < place < size
     with path.open("r+b") as file:
         file.truncate(3000)
-    refused(path, "the file ends inside the header|HDU 0|no HDU holds an image")
+    refused(path, "HDU 1: is truncated: its header has no END")
     path.write_bytes(b"")
-    refused(path, "HDU 0 begins with")
+    refused(path, "is no FITS file")
     path.write_bytes(b"GIF89a" * 1000)
-    refused(path, "HDU 0 begins with")
+    refused(path, "is no FITS file: begins with")
 
 
 def test_what_is_no_exposure_is_refused(tmp_path):

@@ -21,41 +21,37 @@ from cfhtisr.images.visit import VisitInfo
 from cfhtisr.io import _tables
 from cfhtisr.io._cards import MARK, is_structural
 from cfhtisr.io._parts import moved_bits
-from cfhtisr.io.verify import raw_hdus, sum_problems
+from cfhtisr.io.fits_file import FitsFile
 
 _KINDS = ("IMAGE", "MASK", "VARIANCE")
+_TABLES = ("DETECTOR", "VALID_POLYGON")
+# BITPIX and BZERO of the integers that only the sign bit tells from those of the file.
+_TURNED = {(8, -(2**7)): "i1", (32, 2**31): "u4", (64, 2**63): "u8"}
 _CCD = re.compile(r"ccd\d\d")
 
 
 class ExposureReader:
-    """A FITS file that is open for reading; a context manager.
+    """A FITS file that is open for reading.
 
     Parameters
     ----------
-    path : str
-        The file.
+    file : FitsFile
+        The file; only the HDUs of the CCD are read, and verified.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        for hdu in raw_hdus(path):
-            for problem in sum_problems(hdu):
-                raise FileFormatError(f"{path}: {problem}")
-        self._file = fits.open(path, memmap=False, uint=True)
-        self.headers: list[Header] = [hdu.header.copy() for hdu in self._file]
-
-    def __enter__(self) -> "ExposureReader":
-        return self
-
-    def __exit__(self, *unused: object) -> None:
-        self._file.close()
+    def __init__(self, file: FitsFile) -> None:
+        self._file = file
+        self._path = file.path
+        if file.damage is not None:
+            raise FileFormatError(file.damage)
+        self._hdus = list(file.hdus)
 
     def exposure(self, ccd: int | str | None) -> Exposure:
         """Return the exposure of one CCD."""
         wanted = f"ccd{ccd:02d}" if isinstance(ccd, int) else ccd
         found = self._of_several(wanted) or self._of_one(wanted) or self._plain(wanted)
         index = found["IMAGE"]
-        header = self.headers[index]
+        header = self._hdus[index].header
         exposure = Exposure(self._masked_image(found), self._metadata(index))
         try:
             exposure.wcs = _wcs(header)
@@ -69,61 +65,60 @@ class ExposureReader:
     def _of_several(self, wanted: str | None) -> dict[str, int] | None:
         """Return the HDUs of a CCD in a file where they are named by CCD and type."""
         ccds: dict[str, dict[str, int]] = {}
-        for index, header in enumerate(self.headers):
-            name, kind = header.get("EXTNAME"), header.get("EXTTYPE")
-            if "CFHTISR" in header and kind in _KINDS and name != kind:
-                ccds.setdefault(name, {})[kind] = index
+        for index, hdu in enumerate(self._hdus):
+            kind = str(hdu.cards.get("EXTTYPE"))
+            if "CFHTISR" in hdu.cards and kind in _KINDS and hdu.name != kind:
+                ccds.setdefault(hdu.name, {})[kind] = index
         if not ccds:
             return None
-        for index, header in enumerate(self.headers):
-            if header.get("EXTTYPE") in ("DETECTOR", "VALID_POLYGON"):
-                ccds.setdefault(header["EXTNAME"], {})[header["EXTTYPE"]] = index
+        for index, hdu in enumerate(self._hdus):
+            kind = str(hdu.cards.get("EXTTYPE"))
+            if kind in _TABLES and hdu.name in ccds:
+                ccds[hdu.name][kind] = index
         return self._choose(wanted, ccds)
 
     def _of_one(self, wanted: str | None) -> dict[str, int] | None:
         """Return the HDUs of a file of one CCD, which are named by type."""
         found: dict[str, int] = {}
-        for index, header in enumerate(self.headers):
-            for name in (header.get("EXTTYPE"), header.get("EXTNAME")):
-                if name in (*_KINDS, "DETECTOR", "VALID_POLYGON"):
+        for index, hdu in enumerate(self._hdus):
+            for name in (str(hdu.cards.get("EXTTYPE")), hdu.name):
+                if name in _KINDS + _TABLES:
                     found.setdefault(name, index)
                     break
         if "IMAGE" not in found:
             if found.keys() & {"MASK", "VARIANCE"}:
-                raise FileFormatError(f"{self.path}: no IMAGE HDU beside {sorted(found)}")
+                raise FileFormatError(f"{self._path}: no IMAGE HDU beside {sorted(found)}")
             return None
-        name = self.headers[found["IMAGE"]].get("DETNAME")
-        if wanted is not None and name is not None and wanted != name:
-            raise FileFormatError(f"{self.path}: holds CCD {name}, wanted {wanted}")
+        ccd = self._hdus[found["IMAGE"]].cards.get("DETNAME")
+        if wanted is not None and ccd is not None and wanted != ccd:
+            raise FileFormatError(f"{self._path}: holds CCD {ccd}, wanted {wanted}")
         return found
 
     def _plain(self, wanted: str | None) -> dict[str, int]:
         """Return the only image, or that of the CCD."""
         images = {
-            header.get("EXTNAME") or f"HDU {index}": {"IMAGE": index}
-            for index, header in enumerate(self.headers)
-            if self._file[index].is_image and header["NAXIS"] == 2
+            hdu.name or f"HDU {index}": {"IMAGE": index}
+            for index, hdu in enumerate(self._hdus)
+            if hdu.shape is not None
         }
         if not images:
-            raise FileFormatError(f"{self.path}: no HDU holds an image of two axes")
-        if wanted is not None and len(images) == 1 and wanted not in images:
-            header = self.headers[next(iter(images.values()))["IMAGE"]]
-            if header.get("EXTNAME") is None:
-                return next(iter(images.values()))
+            raise FileFormatError(f"{self._path}: no HDU holds an image of two axes")
+        if wanted is not None and len(images) == 1 and next(iter(images)).startswith("HDU "):
+            return next(iter(images.values()))
         return self._choose(wanted, images)
 
     def _choose(self, wanted: str | None, groups: dict[str, dict[str, int]]) -> dict[str, int]:
         names = ", ".join(groups)
         if wanted is None:
             if len(groups) > 1:
-                raise FileFormatError(f"{self.path}: holds {names}; say which with ccd")
+                raise FileFormatError(f"{self._path}: holds {names}; say which with ccd")
             wanted = next(iter(groups))
         key = {name.casefold(): name for name in groups}.get(wanted.casefold())
         if key is None:
-            raise FileFormatError(f"{self.path}: no CCD {wanted}, only {names}")
+            raise FileFormatError(f"{self._path}: no CCD {wanted}, only {names}")
         wanted = key
         if "IMAGE" not in groups[wanted]:
-            raise FileFormatError(f"{self.path}: no IMAGE HDU of {wanted}")
+            raise FileFormatError(f"{self._path}: no IMAGE HDU of {wanted}")
         return groups[wanted]
 
     # what is in them
@@ -144,7 +139,7 @@ class ExposureReader:
                 if plane.dtype.kind not in "iu":
                     raise FileFormatError(f"{where}: {plane.dtype}, wanted whole numbers")
                 planes[kind] = self._own_bits(plane.astype(np.int32, copy=False), found[kind])
-        header = self.headers[found["IMAGE"]]
+        header = self._hdus[found["IMAGE"]].header
         xy0 = [0, 0]
         for axis in (0, 1):
             if f"LTV{axis + 1}" in header:
@@ -154,21 +149,24 @@ class ExposureReader:
         return MaskedImage(image, planes.get("MASK"), planes.get("VARIANCE"), (xy0[0], xy0[1]))
 
     def _pixels(self, index: int) -> NDArray[Any]:
-        header = self.headers[index]
-        if header["NAXIS"] != 2:
-            raise FileFormatError(f"{self._where(index)}: {header['NAXIS']} axes, wanted 2")
-        data = self._file[index].data
-        if data is None:  # no pixels
-            shape = (header["NAXIS2"], header["NAXIS1"])
-            return np.zeros(shape, {8: "u1", 16: "i2", 32: "i4"}.get(header["BITPIX"], "f4"))
-        return np.asarray(data, data.dtype.newbyteorder("="))
+        hdu = self._hdus[index]
+        if hdu.shape is None:
+            raise FileFormatError(f"{self._where(index)}: {len(hdu.axes)} axes, wanted 2")
+        zero = hdu.cards.get("BZERO", 0)
+        kind = _TURNED.get((hdu.bitpix, int(zero))) if isinstance(zero, int | float) else None
+        if kind is None or hdu.is_compressed or hdu.cards.get("BSCALE", 1) != 1:
+            return self._file.read(index)
+        stored = self._file.read_bytes(index).view(f">u{kind[1]}").reshape(hdu.shape)
+        turned = stored.astype(f"u{kind[1]}")
+        turned ^= turned.dtype.type(1 << (8 * turned.itemsize - 1))
+        return turned.view(kind)
 
     def _own_bits(self, mask: NDArray[np.int32], index: int) -> NDArray[np.int32]:
         """Return flags with the bits that their planes have in this process."""
-        header = self.headers[index]
-        theirs = {
-            keyword[3:]: int(header[keyword]) for keyword in header if keyword.startswith("MP_")
-        }
+        header = self._hdus[index].header
+        theirs = {name[3:]: header[name] for name in header if name.startswith("MP_")}
+        if any(type(bit) is not int or not 0 <= bit < 32 for bit in theirs.values()):
+            raise FileFormatError(f"{self._where(index)}: MP_ cards {theirs}, wanted bits 0 to 31")
         if all(PLANES.get(name) == bit for name, bit in theirs.items()):
             return mask
         where = self._where(index)
@@ -190,7 +188,8 @@ class ExposureReader:
 
     def _metadata(self, index: int) -> Header:
         """Return the header of the exposure, without what describes the file."""
-        primary, header = self.headers[0], self.headers[index]
+        self._file.verify(0)
+        primary, header = self._hdus[0].header, self._hdus[index].header
         if "CFHTISR" not in header:
             own = {card.keyword for card in header.cards if index}
             cards = [card for card in primary.cards if card.keyword not in own]
@@ -220,22 +219,22 @@ class ExposureReader:
         exposure.flux_mag0 = facts.get("FLUXMAG0", np.nan)
         if "DETECTOR" in found and ours:
             index = found["DETECTOR"]
-            exposure.detector = _tables.detector_from(self.headers[index], self._rows(index))
+            exposure.detector = _tables.detector_from(self._hdus[index].header, self._rows(index))
         elif not ours:
             exposure.detector = _known_detector(exposure)
         if "VALID_POLYGON" in found and ours:
             exposure.valid_polygon = _tables.polygon_from(self._rows(found["VALID_POLYGON"]))
-        for index, other in enumerate(self.headers):
-            if ours and other.get("EXTNAME") == "PROVENANCE":
+        for index, hdu in enumerate(self._hdus):
+            if ours and hdu.name == "PROVENANCE":
                 exposure.provenance = _tables.facts_from(self._rows(index))
 
     def _rows(self, index: int) -> NDArray[Any]:
-        rows: NDArray[Any] = self._file[index].data
+        data = self._hdus[index].raw + self._file.read_bytes(index).tobytes()
+        rows: NDArray[Any] = fits.BinTableHDU.fromstring(data).data
         return rows
 
     def _where(self, index: int) -> str:
-        name = self.headers[index].get("EXTNAME")
-        return f"{self.path}: HDU {index}" + (f" ({name})" if name else "")
+        return self._hdus[index].where
 
 
 def _wcs(header: Header) -> WCS | None:

@@ -11,6 +11,7 @@ from cfhtisr.io._parts import parts_of, primary_cards, provenance_hdu
 from cfhtisr.io._reader import ExposureReader
 from cfhtisr.io._tables import Facts
 from cfhtisr.io.atomic import AtomicFile
+from cfhtisr.io.fits_file import FitsFile
 
 
 def write_exposure(
@@ -110,7 +111,8 @@ def read_exposure(path: str | os.PathLike[str], ccd: int | str | None = None) ->
     Parameters
     ----------
     path : path-like
-        The file. All sums that its HDUs carry are verified.
+        The file, plain, tile-compressed or gzipped. The sums of all HDUs that are read are
+        verified.
     ccd : int or str, optional
         Which CCD of a file with several: its number or its name, such as ``ccd07``.
 
@@ -125,5 +127,5 @@ def read_exposure(path: str | os.PathLike[str], ccd: int | str | None = None) ->
     FileFormatError
         If the file is damaged, or is not an exposure; the text names file and HDU.
     """
-    with ExposureReader(os.fspath(path)) as reader:
-        return reader.exposure(ccd)
+    with FitsFile(path) as file:
+        return ExposureReader(file).exposure(ccd)

@@ -173,6 +173,38 @@ class FitsFile:
             self._verified.add(hdu.index)
         return pixels
 
+    def read_bytes(self, index: int) -> NDArray[np.uint8]:
+        """Return the data of an HDU of any kind as they lie in the file.
+
+        Raises
+        ------
+        FileFormatError
+            If the HDU is damaged, or its sum is wrong.
+        """
+        hdu = self.hdus[index]
+        self._claim(hdu, 0, hdu.data_size)
+        summed = _Summed(self, hdu) if self._wants_sum(hdu) else None
+        data = np.empty(hdu.data_size, np.uint8)
+        self._fill(hdu, 0, data, summed)
+        if summed is not None:
+            summed.verify()
+            self._verified.add(hdu.index)
+        return data
+
+    def verify(self, index: int) -> None:
+        """Add up the bytes of an HDU of any kind and compare with its sums, if it has any.
+
+        Raises
+        ------
+        FileFormatError
+            If the HDU is damaged, or a sum is wrong.
+        """
+        hdu = self.hdus[index]
+        self._claim(hdu, 0, hdu.data_size)
+        if self._wants_sum(hdu):
+            _Summed(self, hdu).verify()
+            self._verified.add(hdu.index)
+
     def _wants_sum(self, hdu: Hdu) -> bool:
         stated = "CHECKSUM" in hdu.cards or "DATASUM" in hdu.cards
         return self.checksum != "ignore" and stated and hdu.index not in self._verified
@@ -285,7 +317,7 @@ class FitsFile:
 
     def _judge_end(self, index: int, end: int, rest: bytes, raw: bytearray) -> None:
         """Refuse what stands where a header should, unless a file may end so."""
-        if raw:
+        if raw or (index and rest.startswith(b"XTENSION=")):
             what = f"is truncated: its header has no END card, the file ends at byte {end}"
             raise FileFormatError(f"{self.path}: HDU {index}: {what}")
         if index == 0:
@@ -319,10 +351,11 @@ class _Summed:
 
     def up_to(self, offset: int) -> None:
         """Add the bytes that nobody reads, from the last that were added on."""
+        buffer = np.empty(max(min(_BAND, offset - self.done), 0), np.uint8)
         while self.done < offset:
-            data = np.zeros(min(_BAND, offset - self.done), np.uint8)
-            # What a file lacks behind its last pixel counts as zeros.
-            self._file._source.read_into(self._hdu.data_start + self.done, data.data)
+            data = buffer[: min(_BAND, offset - self.done)]
+            count = self._file._source.read_into(self._hdu.data_start + self.done, data.data)
+            data[count:] = 0  # what a file lacks behind its last pixel
             self.add(self.done, data)
 
     def verify(self) -> None:
