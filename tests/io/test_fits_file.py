@@ -13,6 +13,7 @@ from numpy.testing import assert_array_equal
 
 from cfhtisr.errors import FileFormatError
 from cfhtisr.io.fits_file import FitsFile
+from oracle import codec as oracle
 
 ROWS, COLUMNS = 37, 101
 # Cards that astropy changes, moves or drops when it restores a header or scales pixels.
@@ -141,6 +142,24 @@ class TestCompressed:
             file.write(image, compress="RICE_1")
         with FitsFile(path) as file:
             assert_array_equal(file.read(1), image)
+
+    def test_without_bytepix_a_pixel_has_four_bytes(self, tmp_path):
+        # So MegaCam's files up to 2008 are written, though their pixels are shorts.
+        image = stars(np.dtype("u2"))
+        stored = image.astype(np.int32) - 32768
+        rows = [oracle.rice_encode(r.view(np.uint32).tolist(), 4, 32, lambda f: 17) for r in stored]
+        rows = [np.frombuffer(row, np.uint8) for row in rows]
+        table = fits.BinTableHDU.from_columns(
+            [fits.Column("COMPRESSED_DATA", "PB()", array=np.array(rows, object))]
+        )
+        table.header.update(
+            ZIMAGE=True, ZBITPIX=16, ZNAXIS=2, ZNAXIS1=COLUMNS, ZNAXIS2=ROWS, ZTILE1=COLUMNS,
+            ZTILE2=1, ZCMPTYPE="RICE_1", ZNAME1="BLOCKSIZE", ZVAL1=32, BZERO=32768, BSCALE=1,
+        )  # fmt: skip
+        path = save(tmp_path / "a.fits", table)
+        with FitsFile(path) as file:
+            assert_array_equal(file.read(1), image)
+        assert_array_equal(fitsio.read(str(path), ext=1), image)
 
     @pytest.mark.parametrize("algorithm", ["RICE_1", "GZIP_1", "GZIP_2"])
     @pytest.mark.parametrize("method", [-1, 1, 2])
@@ -412,10 +431,11 @@ def read_all(path):
 
 def refused(path, within=0.5):
     """Return the text of the error that reading everything ends in."""
-    start = time.monotonic()
+    # Of the processor, because the machine may be busy with other things.
+    start = time.process_time()
     with pytest.raises(FileFormatError) as error:
         read_all(path)
-    assert time.monotonic() - start < within
+    assert time.process_time() - start < within
     assert str(path) in str(error.value)
     return str(error.value)
 
