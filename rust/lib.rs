@@ -4,6 +4,7 @@
 //! `python`, compiled only with the feature of that name.
 
 pub mod assembly;
+pub mod bad_regions;
 pub mod calibration;
 pub mod checksum;
 pub mod codec;

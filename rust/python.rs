@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "the Python faces hold the documentation")]
 
 mod assembly;
+mod bad_regions;
 mod calibration;
 mod checksum;
 mod codec;
@@ -63,6 +64,8 @@ fn describe(panic: &(dyn Any + Send)) -> &str {
 mod _kernels {
     #[pymodule_export]
     use super::assembly::place;
+    #[pymodule_export]
+    use super::bad_regions::fill_bad_regions;
     #[pymodule_export]
     use super::calibration::{divide_flat, subtract_bias, subtract_scaled};
     #[pymodule_export]
