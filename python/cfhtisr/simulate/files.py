@@ -12,8 +12,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
+from cfhtisr.io.atomic import AtomicFile
 from cfhtisr.simulate.masters import SCALES
 from cfhtisr.simulate.products import FILES, hdus_of, primaries
 from cfhtisr.simulate.settings import Settings
@@ -228,19 +229,12 @@ def _in_order(
 
 
 @contextlib.contextmanager
-def _written(path: Path, settings: Settings, kind: str) -> Iterator[IO[bytes] | gzip.GzipFile]:
-    """Open a file under another name; it gets its own when everything is in it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as stream:
-            if kind == "raw" and settings.gzip:
-                with gzip.GzipFile("", "wb", compresslevel=4, fileobj=stream, mtime=0) as packed:
-                    yield packed
-            else:
-                yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+def _written(path: Path, settings: Settings, kind: str) -> Iterator[AtomicFile | gzip.GzipFile]:
+    """Open a file that gets its name when everything is in it."""
+    with AtomicFile(path, overwrite=True) as file:
+        if kind == "raw" and settings.gzip:
+            stream = cast("IO[bytes]", file)  # nothing but write is asked of it
+            with gzip.GzipFile("", "wb", compresslevel=4, fileobj=stream, mtime=0) as packed:
+                yield packed
+        else:
+            yield file
