@@ -12,6 +12,8 @@ __all__ = [
     "wcs_entries",
 ]
 
+import contextlib
+import logging
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -40,6 +42,8 @@ _WCS = re.compile(
     r"WCSAXES|C(?:TYPE|RVAL|RPIX|DELT|UNIT|ROTA)[12]|(?:CD|PC)[12]_[12]|PC00[12]00[12]"
     r"|PV[12]_\d+|LONPOLE|LATPOLE|[AB]P?_ORDER|[AB]P?_\d_\d|[AB]_DMAX"
 )
+_KEYWORD = re.compile(r"[A-Z0-9_-]{0,8} *(?<=^.{8})|HIERARCH ")
+_log = logging.getLogger(__name__)
 # Times that astropy adds to a WCS header; they are facts of the exposure, not of its WCS.
 _TIMES = re.compile(r"MJDREF[IF]?|DATEREF|DATE(?:-\w+)?|MJD-\w+|TIMESYS|WCSNAME")
 
@@ -77,26 +81,31 @@ def cards_of(entries: Iterable[Entry]) -> list[str]:
     return [card(*entry) for entry in entries]
 
 
-def text_of(metadata: Header, skip: Iterable[int] = ()) -> list[str]:
-    """Return the cards of a header as they stand, less the structural and the skipped ones.
+def text_of(metadata: Header) -> list[str]:
+    """Return the cards of a header as they stand, less the structural ones.
 
-    Raises
-    ------
-    ValueError
-        If a card is no FITS card.
+    What cannot stand in a FITS file is mended, and that is logged: an archive's odd card
+    must not cost a CCD.
     """
-    left_out = set(skip)
     texts = []
-    for index, one in enumerate(metadata.cards):
-        if index in left_out or is_structural(one.keyword):
+    for one in metadata.cards:
+        if is_structural(one.keyword):
             continue
+        # A card that breaks the standard is mended here, where `image` would also warn.
         try:
-            text = one.image
-        except (ValueError, VerifyError) as error:
-            raise ValueError(f"card {one.keyword} of the metadata: {error}") from None
-        if not (text.isascii() and text.isprintable()):
-            raise ValueError(f"card {one.keyword} of the metadata holds {text!r}, wanted ASCII")
-        texts.append(text)
+            with contextlib.suppress(VerifyError):
+                one.verify("silentfix")
+            text: str = one.image
+        except ValueError:
+            # astropy refuses to mend other alphabets; it has no public door to the text.
+            text = one._image
+        if _KEYWORD.match(text) is None:
+            _log.warning("card %r has no legal keyword: it becomes a comment", text.rstrip())
+            text = f"COMMENT {text}"[:80]
+        plain = "".join(c if " " <= c <= "~" else "?" for c in text)
+        if plain != text:
+            _log.warning("card %r holds more than ASCII: it becomes %r", text, plain)
+        texts.append(plain)
     return texts
 
 
