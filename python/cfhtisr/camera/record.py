@@ -51,17 +51,19 @@ class Repair:
     def __str__(self) -> str:
         old = "missing" if self.old is None else f"{self.old}"
         new = "unknown" if self.new is None else f"{self.new}"
+        if new == old and isinstance(self.new, str):
+            return f"{self.card} {old} as text: {self.why}"
         return f"{self.card} {old} -> {new}: {self.why}"
 
 
 class HasGet(Protocol):
     """A header, or anything else that gives the value of a card."""
 
-    def get(self, card: str, /) -> Any:
+    def get(self, card: Any, /) -> Any:
         """Return the value of a card, None if there is none."""
 
 
-def value_of(header: HasGet, card: str) -> Any:
+def value_of(header: HasGet, card: str | tuple[str, int]) -> Any:
     """Return the value of a card, or None if it is missing, undefined or unreadable."""
     try:
         value = header.get(card)

@@ -27,7 +27,8 @@ _TIME_CARDS = ("DATE", "DATE-OBS", "DATEEND", "REL_DATE", "SHUTOPEN", "SHUTCLOS"
 
 
 def _name(header: "Header", ccd: CcdFacts) -> Iterator[Repair]:
-    names = [str(card.value) for card in header.cards if card.keyword == "EXTNAME"]
+    count = header.count("EXTNAME") if "EXTNAME" in header else 0
+    names = [str(value_of(header, ("EXTNAME", index)) or "") for index in range(count)]
     if not names:
         yield Repair("EXTNAME", None, ccd.name, "from EXTVER, CCDNAME or the order of HDUs")
     elif len(names) > 1:
@@ -158,7 +159,7 @@ def _too_large(header: "Header", ccd: CcdFacts) -> Iterator[Repair]:
     for card in {card.keyword: None for card in header.cards if card.keyword.startswith("Q")}:
         value = value_of(header, card)
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            yield Repair(card, value, str(value), "more digits than 64 bits hold, kept as text")
+            yield Repair(card, value, str(value), "beyond 64 bits")
 
 
 def _temperature(header: "Header", ccd: CcdFacts) -> Iterator[Repair]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cfhtisr.camera.detector import Detector
 from cfhtisr.camera.mosaic import build, ccd_number, facts, megacam, raw_shape, trimmed_shape
-from cfhtisr.camera.record import Repair
+from cfhtisr.camera.record import Repair, value_of
 from cfhtisr.images.geom import Box2I
 
 _AMPLIFIERS = ("A", "B")
@@ -69,7 +69,7 @@ def _boxes(header: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, list[
     """
 
     def read(card: str) -> Box2I:
-        value = header.get(card)
+        value = value_of(header, card)
         if value is None:
             raise ValueError("is missing", card)
         try:
@@ -155,20 +155,20 @@ def detector_for(
         why, card = problem.args
         if shape != raw_shape():
             raise ValueError(
-                f"card {card} of {real.name} ({header.get(card)!r}) {why}, and the frame is not "
-                f"{raw_shape()[1]} x {raw_shape()[0]} but {shape[1]} x {shape[0]} pixels"
+                f"card {card} of {real.name} ({value_of(header, card)!r}) {why}, and the frame is "
+                f"not {raw_shape()[1]} x {raw_shape()[0]} but {shape[1]} x {shape[0]} pixels"
             ) from None
         detector = real
         cards = section_cards(real)
         wanted = [f"{kind}SEC{name}" for kind in "DBC" for name in _AMPLIFIERS]
         for key in wanted:
-            if header.get(key) != cards[key]:
+            if value_of(header, key) != cards[key]:
                 reason = why if key == card else f"{card} {why}"
-                reason = "is missing" if header.get(key) is None else reason
-                repairs.append(Repair(key, header.get(key), cards[key], reason))
+                reason = "is missing" if value_of(header, key) is None else reason
+                repairs.append(Repair(key, value_of(header, key), cards[key], reason))
     cards = section_cards(detector)
     for key in ("DATASEC", "CCDSIZE", "DETSEC"):
-        old = header.get(key)
+        old = value_of(header, key)
         if old is not None and key in cards and not _agrees(key, old, cards[key]):
             why = "does not agree with DSECA and DSECB"
             repairs.append(Repair(key, old, cards[key], why))

@@ -5,14 +5,12 @@ __all__ = ["RawFile", "RawScan", "open_raw", "read_raw", "scan_raw"]
 import os
 import re
 import threading
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from astropy.io.fits import Header
-from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from cfhtisr.camera.detector import Detector
@@ -22,24 +20,16 @@ from cfhtisr.camera.repair import value_repairs
 from cfhtisr.camera.sections import detector_for
 from cfhtisr.errors import FileFormatError, UnknownChoiceError
 from cfhtisr.images.exposure import Exposure
-from cfhtisr.images.visit import VisitInfo
 from cfhtisr.io.amplifier_hdus import amplifier_of, splice_headers, splice_pixels
 from cfhtisr.io.fits_cards import Cards
 from cfhtisr.io.fits_file import FitsFile
 from cfhtisr.io.hdu import Hdu
+from cfhtisr.io.raw_header import era_of, merged_header, visit_info, wcs_of
 
 Checksum = Literal["error", "warn", "ignore"]
 
 _CCD_NAME = re.compile(r"ccd(\d\d)")
 _PROCESSED_NAME = re.compile(r"\d{6,8}p|.*\.phu$")
-_STRUCTURE = re.compile(
-    r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|NEXTEND|PCOUNT|GCOUNT|GROUPS|TFIELDS"
-    r"|T(TYPE|FORM)\d+|BZERO|BSCALE|BLANK|Z?CHECKSUM|Z?DATASUM|Z?HECKSUM|END"
-)
-_WCS_CARD = re.compile(
-    r"(CTYPE|CUNIT|CRPIX|CRVAL|CDELT|CROTA)[12]|(CD|PC)[12]_[12]|PV[12]_\d+|LONPOLE|LATPOLE"
-    r"|EQUINOX|MJD-OBS|[AB]P?_(\d_\d|ORDER)|RADESYS"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +86,7 @@ class RawScan:
     object: str
     processed: str
     primary: Header = field(repr=False)
+    _first: Hdu = field(repr=False)
     _places: tuple[_Place, ...] = field(repr=False)
 
     def header(self, ccd: int | str) -> Header:
@@ -111,7 +102,7 @@ class RawScan:
             if place.ccd == number:
                 shape = _shape(place)
                 processed = bool(self.processed)
-                return _metadata(self.path, place, self.primary, shape, processed)[0]
+                return _metadata(self.path, place, self._first, shape, processed)[0]
         raise _missing(self.path, number, self.ccds)
 
 
@@ -186,15 +177,14 @@ class RawFile:
         places = self._all()
         if not places:
             raise FileFormatError(f"{self.path}: no image HDU of a CCD in it")
-        header, _, _ = _metadata(
-            self.path, places[0], self.primary, _shape(places[0]), True, quiet=True
-        )
-        info = _visit_info(header, places[0].ccd, self.primary)
+        first = self._file.hdus[0]
+        header, _, _ = _metadata(self.path, places[0], first, _shape(places[0]), True, quiet=True)
+        info = visit_info(header, places[0].ccd, first.cards)
         name = str(value_of(header, "FILTER") or "").strip()
         return RawScan(
             self.path,
             str(value_of(header, "OBSTYPE") or "unknown").strip().lower(),
-            _n_ccd(self.primary, header, max(place.ccd for place in places)),
+            era_of(first.cards, header, max(place.ccd for place in places)),
             "amplifiers" if len(places[0].hdus) > 1 else "spliced",
             tuple(place.ccd for place in places),
             info.visit,
@@ -203,8 +193,9 @@ class RawFile:
             info.dark_time,
             info.mjd,
             str(value_of(header, "OBJECT") or "").strip(),
-            _why_processed(self.path, [self._file.hdus[0].cards, places[0].hdus[0].cards]),
-            self.primary,
+            _why_processed(self.path, [first.cards, places[0].hdus[0].cards]),
+            first.header,
+            first,
             tuple(places),
         )
 
@@ -218,7 +209,8 @@ class RawFile:
             why = _why_processed(self.path, [hdu.cards])
             if why and not self._accept:
                 raise _refused(self.path, why)
-        header, detector, _ = _metadata(self.path, place, self.primary, _shape(place), self._accept)
+        first = self._file.hdus[0]
+        header, detector, _ = _metadata(self.path, place, first, _shape(place), self._accept)
         planes = [self._file.read(hdu.index) for hdu in place.hdus]
         pixels: NDArray[Any] = planes[0]
         if len(planes) == 2:
@@ -228,9 +220,9 @@ class RawFile:
             pixels,
             metadata=header,
             detector=detector,
-            wcs=_wcs(header),
+            wcs=wcs_of(header),
             filter=name or None,
-            visit_info=_visit_info(header, number, self.primary),
+            visit_info=visit_info(header, number, first.cards),
         )
 
     def _read_any(self, ccd: int | str) -> Exposure:
@@ -248,14 +240,14 @@ class RawFile:
                 f"{self.path}: HDU {ccd} is no image; images are in HDU {names or 'none'}"
             )
         hdu = found[-1]
-        header = _merged(hdu.header, self.primary if hdu.index else Header())
+        header = merged_header(hdu, hdus[0])
         name = str(value_of(header, "FILTER") or "").strip()
         return Exposure(
             self._file.read(hdu.index),
             metadata=header,
-            wcs=_wcs(header),
+            wcs=wcs_of(header),
             filter=name or None,
-            visit_info=_visit_info(header, 0, self.primary),
+            visit_info=visit_info(header, 0, hdus[0].cards),
         )
 
     def _check(self) -> None:
@@ -474,25 +466,10 @@ def _shape(place: _Place) -> tuple[int, int]:
     return (rows, columns * len(place.hdus))
 
 
-def _merged(header: Header, primary: Header) -> Header:
-    """Return a header, less what describes the file, and the primary cards that it lacks."""
-    cards = [card for card in header.cards if not _STRUCTURE.fullmatch(card.keyword)]
-    have = {card.keyword for card in cards}
-    commentary = ("COMMENT", "HISTORY", "")
-    for card in primary.cards:
-        keyword = card.keyword
-        if keyword in have or keyword in commentary or _STRUCTURE.fullmatch(keyword):
-            continue
-        cards.append(card)
-    merged = Header()
-    merged.extend(cards, strip=False, update=False, unique=False)
-    return merged
-
-
 def _metadata(
     path: Path,
     place: _Place,
-    primary: Header,
+    primary: Hdu,
     shape: tuple[int, int],
     processed: bool,
     quiet: bool = False,
@@ -500,10 +477,9 @@ def _metadata(
     """Return the repaired header of a CCD, its detector and the repairs."""
     name = facts(place.ccd).name
     try:
-        header = place.hdus[0].header
+        header = merged_header(place.hdus[0], primary)
         if len(place.hdus) == 2:
             header = splice_headers(header, place.hdus[1].header, place.ccd, place.hdus)
-        header = _merged(header, primary if place.hdus[0].index else Header())
         repairs = [*_doubled(place, name), *value_repairs(header, place.ccd, processed=processed)]
         detector, more = detector_for(header, place.ccd, shape)
     except FileFormatError:
@@ -522,53 +498,3 @@ def _doubled(place: _Place, name: str) -> Iterator[Repair]:
     names = [str(value).strip() for value in cards.all("EXTNAME")] if "EXTNAME" in cards else []
     if len(place.hdus) == 1 and len(names) > 1:
         yield Repair("EXTNAME", " and ".join(names), name, "occurs more than once")
-
-
-def _n_ccd(primary: Header, header: Header, ccd: int) -> int:
-    for card in ("NCCDS", "NEXTEND", "NAMPS"):
-        for where in (primary, header):
-            number = number_of(where, card)
-            if number in (36, 72):
-                return 36 if ccd < 36 else 40
-            if number in (40, 80):
-                return 40
-    # A part of a file: by its date, or by a CCD that only the later camera read out.
-    return 40 if ccd >= 36 or number_of(header, "MJD-OBS") >= 57023 else 36
-
-
-def _visit_info(header: Header, ccd: int, primary: Header) -> VisitInfo:
-    visit = 0
-    for card in ("OBSID", "EXPNUM"):
-        number = number_of(header, card)
-        if 0 < number < 2**53:
-            visit = int(number)
-            break
-    else:
-        match = re.match(r"\d{5,8}", str(value_of(header, "FILENAME") or "").strip())
-        visit = int(match[0]) if match else 0
-    return VisitInfo(
-        exposure_id=visit * _n_ccd(primary, header, ccd) + ccd,
-        exposure_time=number_of(header, "EXPTIME"),
-        # What was asked for; the LED frames of 2003 are lit for a hundredth of it.
-        dark_time=number_of(header, "DARKTIME"),
-        mjd=number_of(header, "MJD-OBS"),
-        visit=visit,
-    )
-
-
-def _wcs(header: Header) -> WCS | None:
-    """Return the world coordinates of a header, None if it has none that make sense."""
-    if any(value_of(header, card) is None for card in ("CTYPE1", "CTYPE2", "CRPIX1", "CRVAL1")):
-        return None
-    # A short header: of a thousand cards most of the time would go into looking for WCS cards.
-    short = Header([card for card in header.cards if _WCS_CARD.fullmatch(card.keyword)])
-    if "RADESYS" not in short and value_of(header, "RADECSYS") is not None:
-        short["RADESYS"] = value_of(header, "RADECSYS")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            wcs = WCS(short, fix=False)
-            wcs.wcs.set()
-        except Exception:  # wcslib has a dozen, for matrices, units and projections
-            return None
-    return wcs
