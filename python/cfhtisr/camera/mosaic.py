@@ -1,7 +1,6 @@
-"""MegaCam: the table of its CCDs, one camera per era.
+"""The mosaic of MegaCam: the table of its CCDs, one camera per era.
 
-The function `megacam` of the package `cfhtisr.camera` is the door; the numbers stand in
-``megacam.toml`` beside this file.
+The numbers stand in ``megacam.toml`` beside this file.
 """
 
 __all__ = [
@@ -25,7 +24,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any, overload
 
 from cfhtisr.camera.amplifier import Amplifier
@@ -101,8 +100,7 @@ class CcdFacts:
 @cache
 def table() -> dict[str, Any]:
     """Return the file of camera facts, parsed; treat it as read-only."""
-    text = resources.files("cfhtisr.camera").joinpath("megacam.toml").read_text("utf-8")
-    return tomllib.loads(text)
+    return tomllib.loads(Path(__file__).with_name("megacam.toml").read_text("utf-8"))
 
 
 @cache
