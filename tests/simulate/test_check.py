@@ -68,7 +68,7 @@ SMALL = ("--small", "--ccds", "0,28", "-j", 1)
 @pytest.fixture
 def by_standin(monkeypatch):
     def correct(files, folder, workers):
-        standin.correct(files, folder)
+        standin.correct(files, folder / "corrected")
         return 0
 
     monkeypatch.setattr(demo, "_correct", correct)
@@ -96,7 +96,7 @@ def test_the_demo_cleans_up_its_own_files_only(tmp_path):
 
 def test_the_demo_fails_when_a_ccd_is_wrong(tmp_path, capsys, monkeypatch):
     def correct(files, folder, workers):
-        standin.correct(files, folder, ccds=[0])
+        standin.correct(files, folder / "corrected", ccds=[0])
         return 1
 
     monkeypatch.setattr(demo, "_correct", correct)

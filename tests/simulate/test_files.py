@@ -176,6 +176,22 @@ def test_oddities_of_real_headers(variant, tmp_path):
                 assert hdu.header["DATASEC"] == "[34:162,2:98]"
 
 
+def test_frames_of_one_camera_differ_in_noise_alone(made, tmp_path):
+    second = simulate.exposure(tmp_path, frame=7, **SMALL)
+    assert second.raw.name == "raw-2600107o.fits.fz"
+    assert second.truth.name == "truth-2600107.fits.fz"
+    for kind in ("flat", "bias", "dark", "fringe", "defects"):
+        assert second.paths[kind].name == made.paths[kind].name
+        with fits.open(made.paths[kind]) as a, fits.open(second.paths[kind]) as b:
+            np.testing.assert_array_equal(a[1].data, b[1].data)
+    first, other = (read_truth(files.truth, 3).image for files in (made, second))
+    np.testing.assert_array_equal(first, other)
+    with fits.open(made.raw) as a, fits.open(second.raw) as b:
+        assert b[0].header["OBSID"] - a[0].header["OBSID"] == 7
+        assert b[0].header["UTC-OBS"] == "7:10:00.00"
+        assert (a[1].data != b[1].data).mean() > 0.5
+
+
 def test_a_gzipped_file(tmp_path):
     plain = simulate.exposure(tmp_path, compress=None, only=["raw"], **SMALL)
     packed = simulate.exposure(tmp_path, compress=None, gzip=True, only=["raw"], **SMALL)

@@ -4,12 +4,11 @@ __all__ = ["add_parser", "run"]
 
 import argparse
 import contextlib
-import os
+import json
 import shutil
 import subprocess
 import sys
 import time
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +31,8 @@ Passes if in every CCD the residual is below 0.2 ADU (median over 16 x 16 cells 
 median residual), the reduced chi2 of good pixels is 0.98 to 1.02, and every injected defect,
 saturated star pixel and dead pixel is in its mask plane; else the exit status is 1.
 
-Everything is written below DIR: simulated/, corrected/, demo.txt (the table), demo.png.
+Everything is written below DIR: simulated/, corrected/, run.json (what cfhtisr run reports),
+demo.txt (the table), demo.png.
 A full demo takes up to 8 GB and, on two cores, less than five minutes.
 """
 
@@ -65,7 +65,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     add("--no-picture", action="store_true", help="draw nothing (and need no matplotlib)")
     keep = parser.add_mutually_exclusive_group()
     keep.add_argument("--keep", action="store_true", help="keep all files (the default)")
-    keep.add_argument("--clean", action="store_true", help="keep only demo.txt and demo.png")
+    keep.add_argument("--clean", action="store_true", help="keep only table, report and picture")
     parser.set_defaults(run=run)
     return parser
 
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"cfhtisr demo: {error}", file=sys.stderr)
         return 1
     simulated = time.monotonic()
-    status = _correct(files, folder / "corrected", options.workers)
+    status = _correct(files, folder, options.workers)
     corrected = time.monotonic()
     with progress("3/3 compare") as report:
         checked = check_files(
@@ -110,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
             workers=options.workers,
             progress=report,
         )
-    lines = report_lines(checked, _times(files, folder / "corrected"), options.realistic)
+    lines = report_lines(checked, _times(folder / "run.json"), options.realistic)
     failed = [one.ccd for one in checked if one.problems(options.realistic)]
     good = not failed and status == 0
     if options.realistic:
@@ -160,7 +160,8 @@ def _check_disk(settings: "Settings", folder: Path) -> None:
 def _correct(files: "SimulatedSet", folder: Path, workers: int) -> int:
     """Correct the exposure with the command; return its exit status."""
     command = [sys.executable, "-m", "cfhtisr.cli.main", "run", str(files.raw)]
-    command += ["-o", str(folder), "-j", str(workers)]
+    command += ["-o", str(folder / "corrected"), "-j", str(workers), "--redo"]
+    command += ["--report", str(folder / "run.json")]
     for kind in ("bias", "dark", "flat", "fringe", "defects"):
         command += [f"--{kind}", str(files.paths[kind])]
     shown = " ".join(["cfhtisr", *command[3:]])
@@ -181,17 +182,13 @@ def _remove(files: "SimulatedSet", folder: Path) -> None:
             place.rmdir()
 
 
-def _times(files: "SimulatedSet", folder: Path) -> dict[int, float]:
-    """Return how long after the one before each CCD was finished [s]."""
-    from cfhtisr.simulate.check import product_path
-
-    ended = []
-    for ccd in files.settings.ccds:
-        path = product_path(folder, files.raw, ccd)
-        if path.exists():
-            ended.append((os.stat(path).st_mtime, ccd))
-    ended.sort()
-    return {ccd: now - before for (before, _), (now, ccd) in pairwise(ended)}
+def _times(report: Path) -> dict[int, float]:
+    """Return how long each CCD took to be corrected [s], as the report says."""
+    try:
+        outcomes = json.loads(report.read_text("utf-8"))
+        return {int(one["ccd"]): float(one["seconds"]) for one in outcomes}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _draw(path: Path, checked: "list[Checked]", settings: "Settings", factor: int) -> None:

@@ -41,6 +41,8 @@ examples:
   cfhtisr simulate -o old --n-ccd 36 --layout amplifiers --filter r.MP9601
                                                    a file of 2003, one amplifier per HDU
   cfhtisr simulate -o bias --kind b --only raw     a raw bias, nothing else
+  cfhtisr simulate -o bias --kind b --only raw --frame 1
+                                                   another one of the same camera
 
 then:
   cfhtisr run few/raw-*.fits.fz -o out --bias few/bias-*.fits.fz --flat few/flat-*.fits.fz
@@ -66,6 +68,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     add("--exposure-time", type=float, default=60.0, metavar="S", help="seconds (60)")
     add("--seed", type=int, default=1, help="seed of all random numbers (1)")
     add("--kind", choices=tuple("ofbdxl"), default="o", help="object, flat, bias, dark, ... (o)")
+    add("--frame", type=int, default=0, metavar="N", help="0 to 99: same camera, other noise (0)")
     add("--layout", choices=("spliced", "amplifiers"), default="spliced", help="HDUs (spliced)")
     add(
         "--compress",
@@ -107,6 +110,7 @@ def run(options: argparse.Namespace) -> int:
             realistic=options.realistic,
             header_variant=options.header_variant,
             kind=options.kind,
+            frame=options.frame,
             gzip=options.gzip,
         )
         options.output.mkdir(parents=True, exist_ok=True)

@@ -111,6 +111,9 @@ def simulate_ccd(settings: Settings, ccd: int, masters: bool = True) -> Simulate
     light = sky_light(settings.filter)
     fringes = light.fringes if settings.lit and settings.kind == "o" else 0.0
     fringe_scale = fringes * light.rate * settings.exposure_time
+    if settings.realistic:
+        # The night-sky lines go their own ways; all CCDs see the same.
+        fringe_scale *= 1 + 0.065 * stream(settings.seed, "airglow", frame=settings.frame).normal()
     pattern = None
     if light.fringes and (masters or fringe_scale):
         pattern = fringe_pattern(settings, ccd)
@@ -141,7 +144,7 @@ def simulate_ccd(settings: Settings, ccd: int, masters: bool = True) -> Simulate
     # Photons of faint frames are few: their numbers are drawn; the rest is Gaussian.
     few = settings.kind == "d" or (settings.lit and bool(np.median(charge[::16, ::16]) < _FEW))
     if few:
-        _draw_photons(charge, stream(settings.seed, "photons", ccd))
+        _draw_photons(charge, stream(settings.seed, "photons", ccd, settings.frame))
     full_well = stream(settings.seed, "full well", ccd).uniform(150e3, 200e3)
     touched = bleed(charge, full_well)
     defects.apply(charge)
@@ -157,7 +160,7 @@ def simulate_ccd(settings: Settings, ccd: int, masters: bool = True) -> Simulate
     raw = np.empty(raw_shape, np.uint16)
     saturated = np.zeros((rows, columns), np.bool_)
     levels = []
-    noise = stream(settings.seed, "noise", ccd)
+    noise = stream(settings.seed, "noise", ccd, settings.frame)
     for half, amplifier, much in zip(halves, amplifiers, mean_light, strict=True):
         boxes = detector[amplifier.name]
         level = electronics.row_levels(amplifier, settings, ccd, raw_shape[0], much)

@@ -30,7 +30,7 @@ def add_cosmics(
     seconds : float
         How long the CCD gathered charge [s].
     """
-    rng = stream(settings.seed, "cosmics", ccd)
+    rng = stream(settings.seed, "cosmics", ccd, settings.frame)
     rows, columns = charge.shape
     hit = np.zeros(charge.shape, np.bool_)
     n = int(rng.poisson(_RATE * seconds / 60 * rows * columns / _FULL))

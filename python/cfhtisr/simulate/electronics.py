@@ -105,7 +105,7 @@ def row_levels(
     light : float
         Mean light of the amplifier [ADU].
     """
-    rng = stream(settings.seed, f"rows {amplifier.name}", ccd)
+    rng = stream(settings.seed, f"rows {amplifier.name}", ccd, settings.frame)
     drift = rng.normal(0, 1.0) * np.linspace(-0.5, 0.5, raw_rows)
     reach = 30
     white = rng.normal(0, 1, raw_rows + 2 * reach)

@@ -73,6 +73,7 @@ def exposure(
     realistic: bool = False,
     header_variant: str = "",
     kind: str = "o",
+    frame: int = 0,
     gzip: bool = False,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
@@ -108,6 +109,8 @@ def exposure(
         An oddity of real headers, see `cfhtisr.simulate.settings.HEADER_VARIANTS`.
     kind : {"o", "f", "b", "d", "x", "l"}, optional
         Science, flat, bias, dark, focus or LED frame.
+    frame : int, optional
+        Number of the frame, 0 to 99: the same camera and sky, other noise and cosmic rays.
     gzip : bool, optional
         Write the raw file as ``.fits.gz``.
     workers : int, optional
@@ -143,6 +146,7 @@ def exposure(
         realistic=realistic,
         header_variant=header_variant,
         kind=kind,
+        frame=frame,
         gzip=gzip,
     )
     return simulate_files(settings, out_dir, workers=workers, progress=progress, only=only)
@@ -201,8 +205,9 @@ def _name(settings: Settings, kind: str) -> str:
     if kind == "raw":
         suffix = ".fits.gz" if settings.gzip else packed
         return f"raw-{settings.obsid}{settings.kind}{suffix}"
+    number = settings.obsid if kind == "truth" else settings.camera_id
     suffix = packed if kind in SCALES else ".fits.fz" if kind == "truth" else ".fits"
-    return f"{kind}-{settings.obsid}{suffix}"
+    return f"{kind}-{number}{suffix}"
 
 
 def _in_order(

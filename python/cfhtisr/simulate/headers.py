@@ -131,7 +131,9 @@ def _exposure(settings: Settings) -> list[Card]:
 
 def _place(settings: Settings) -> list[Card]:
     date, mjd, run = _night(settings)
-    start = mjd + 0.25
+    minutes = 360 + 10 * settings.frame
+    start = mjd + minutes / 1440
+    clock = f"{minutes // 60}:{minutes % 60:02d}"
     known = lookup(settings.filter)
     number = known.id if known is not None and known.id is not None else 0
     shutter: list[Card] = [
@@ -140,8 +142,8 @@ def _place(settings: Settings) -> list[Card]:
     ]
     if settings.lit:
         shutter = [
-            ("SHUTOPEN", f"{date}T06:00:02.000", "UTC of the opening shutter"),
-            ("SHUTCLOS", f"{date}T06:10:02.000", "UTC of the closing shutter"),
+            ("SHUTOPEN", f"{date}T{clock.zfill(5)}:02.000", "UTC of the opening shutter"),
+            ("SHUTCLOS", f"{date}T{clock.zfill(5)}:02.000", "UTC of the closing shutter"),
         ]
     if settings.layout == "amplifiers":
         shutter = [
@@ -168,8 +170,8 @@ def _place(settings: Settings) -> list[Card]:
         ("LATITUDE", 19.825252, "North [deg]"),
         ("LONGITUD", -155.468876, "East [deg]"),
         ("DATE-OBS", date, "UTC date of the start"),
-        ("UTIME", "6:00:00.00", "UTC time of the start"),
-        ("UTC-OBS", "6:00:00.00", "UTC time of the start"),
+        ("UTIME", f"{clock}:00.00", "UTC time of the start"),
+        ("UTC-OBS", f"{clock}:00.00", "UTC time of the start"),
         ("MJDATE", Literal(f"{start:.7f}"), "Modified Julian date of the start [d]"),
         ("MJD-OBS", Literal(f"{start:.7f}"), "Modified Julian date of the start [d]"),
         ("LST-OBS", "8:56:54.23", "Sidereal time of the start"),

@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 
 
-def stream(seed: int, effect: str, ccd: int = -1) -> np.random.Generator:
+def stream(seed: int, effect: str, ccd: int = -1, frame: int = 0) -> np.random.Generator:
     """Return the generator of one effect of one CCD.
 
     Parameters
@@ -21,10 +21,12 @@ def stream(seed: int, effect: str, ccd: int = -1) -> np.random.Generator:
         Such as ``stars``.
     ccd : int, optional
         Number of the CCD; -1 for what all CCDs share.
+    frame : int, optional
+        Number of the frame, for what differs between the frames of one camera.
 
     Examples
     --------
     >>> bool(stream(1, "stars", 3).random() == stream(1, "stars", 3).random())
     True
     """
-    return np.random.default_rng([seed, zlib.crc32(effect.encode()), ccd + 1])
+    return np.random.default_rng([seed, zlib.crc32(effect.encode()), ccd + 1, frame])

@@ -52,6 +52,8 @@ class Settings:
         A key of `HEADER_VARIANTS`.
     kind : {"o", "f", "b", "d", "x", "l"}
         Kind of the raw frame.
+    frame : int
+        Frames of one seed have the same camera and sky, and noise and cosmic rays of their own.
     gzip : bool
         Compress the raw file as a whole (``.fits.gz``); wants ``compress=None``.
     """
@@ -68,6 +70,7 @@ class Settings:
     realistic: bool = False
     header_variant: str = ""
     kind: str = "o"
+    frame: int = 0
     gzip: bool = False
 
     def __post_init__(self) -> None:
@@ -85,6 +88,8 @@ class Settings:
             refuse("columns", "an even number from 16 to 2048")
         if not 0 <= self.seed < 2**63:
             refuse("seed", "0 to 2**63 - 1")
+        if not 0 <= self.frame < 100:
+            refuse("frame", "0 to 99")
         if not 0 <= self.exposure_time <= 86400:
             refuse("exposure_time", "0 to 86400 seconds")
         if self.layout not in ("spliced", "amplifiers"):
@@ -104,8 +109,13 @@ class Settings:
 
     @property
     def obsid(self) -> int:
-        """Number of the exposure; it follows from the seed and the era."""
-        return (2600000 if self.n_ccd == 40 else 1300000) + self.seed % 100000
+        """Number of the exposure; it follows from era, seed and frame."""
+        return self.camera_id + self.frame
+
+    @property
+    def camera_id(self) -> int:
+        """Number of the first frame, after which the masters are called."""
+        return (2600000 if self.n_ccd == 40 else 1300000) + self.seed % 1000 * 100
 
     @property
     def lit(self) -> bool:
