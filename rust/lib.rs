@@ -20,6 +20,7 @@ pub mod pool;
 pub mod rice;
 mod rows;
 pub mod runs;
+pub mod saturation;
 pub mod statistics;
 pub mod variance;
 

@@ -16,6 +16,7 @@ mod masking;
 mod overscan;
 mod planes;
 mod pool;
+mod saturation;
 mod statistics;
 mod variance;
 
@@ -84,6 +85,8 @@ mod _kernels {
     use super::overscan::{overscan_fit, overscan_integer_median, row_median};
     #[pymodule_export]
     use super::pool::{num_threads, set_num_threads};
+    #[pymodule_export]
+    use super::saturation::saturation_edge;
     #[pymodule_export]
     use super::statistics::statistics_compute;
     #[pymodule_export]

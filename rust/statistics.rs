@@ -12,7 +12,7 @@ mod sorted;
 use ndarray::ArrayView2;
 
 use crate::error::{KernelError, same_shape};
-use blocks::Source;
+pub(crate) use blocks::Source;
 use counts::Counts;
 use radix::{Frame, Key};
 use sorted::Sorted;

@@ -19,7 +19,7 @@ pub struct Source<'a, T> {
 }
 
 impl<'a, T: Sample> Source<'a, T> {
-    pub(super) fn new(
+    pub(crate) fn new(
         image: ArrayView2<'a, T>,
         mask: Option<ArrayView2<'a, i32>>,
         reject: i32,
@@ -74,9 +74,19 @@ impl<'a, T: Sample> Source<'a, T> {
     }
 
     /// What `work` makes of each block, in order.
-    pub(super) fn map<R: Send>(&self, work: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
+    pub(crate) fn map<R: Send>(&self, work: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
+        self.map_some(|_| true, work)
+    }
+
+    /// What `work` makes of each block that is `wanted`, in order.
+    pub(crate) fn map_some<R: Send>(
+        &self,
+        wanted: impl Fn(usize) -> bool + Sync,
+        work: impl Fn(&[T]) -> R + Sync,
+    ) -> Vec<R> {
         (0..self.blocks())
             .into_par_iter()
+            .filter(|&index| wanted(index))
             .map_init(Vec::new, |space, index| work(self.block(index, space)))
             .collect()
     }

@@ -134,7 +134,7 @@ def compute(
     if isinstance(image, MaskedImage):
         mask = image.mask.array if mask is None else mask
         image = image.image.array
-    pixels = _pixels(image)
+    pixels = as_pixels(image)
     flags = None if mask is None else _flags(mask, pixels.shape)
     if n_iter < 1:
         raise ValueError(f"n_iter is {n_iter}, wanted at least one round of clipping")
@@ -143,7 +143,7 @@ def compute(
     return values[0] if isinstance(what, str) else tuple(values)
 
 
-def _pixels(image: ArrayLike) -> NDArray[Any]:
+def as_pixels(image: ArrayLike) -> NDArray[Any]:
     """Return one or two dimensions of a pixel type that the kernel has."""
     pixels = np.asarray(image)
     if pixels.ndim not in (1, 2):
