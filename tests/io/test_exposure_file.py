@@ -1,12 +1,13 @@
 import gzip
 import math
 import string
+import tracemalloc
 
 import fitsio
 import numpy as np
 import pytest
 from astropy.io import fits
-from astropy.wcs import WCS
+from astropy.wcs import WCS, DistortionLookupTable, Sip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -401,3 +402,74 @@ def test_a_whole_ccd(tmp_path):
     back = read_exposure(path)
     assert_array_equal(back.image.array, image)
     assert_array_equal(back.variance.array, image)
+
+
+def with_sip(wcs):
+    wcs.wcs.ctype = ["RA---TAN-SIP", "DEC--TAN-SIP"]
+    a = np.array([[0, 0, 1e-6 / 3], [0, 1e-7 / 3, 0], [2e-6 / 7, 0, 0]])
+    wcs.sip = Sip(a, a.T.copy(), None, None, wcs.wcs.crpix)
+
+
+def with_tpv(wcs):
+    wcs.wcs.ctype = ["RA---TPV", "DEC--TPV"]
+    wcs.wcs.set_pv([(1, 1, 1 + 1e-3 / 3), (1, 4, 1e-2 / 7), (2, 1, 1.0), (2, 5, -1e-3 / 9)])
+
+
+def with_pc(wcs):
+    wcs.wcs.cd = [[1, 0], [0, 1]]
+    del wcs.wcs.cd
+    wcs.wcs.pc = [[0.6, -0.8 / 3], [0.8, 0.6]]
+    wcs.wcs.cdelt = [-5e-5 / 3, 5e-5]
+
+
+def with_galactic(wcs):
+    wcs.wcs.ctype = ["GLON-CAR", "GLAT-CAR"]
+
+
+def with_arcmin(wcs):
+    wcs.wcs.cunit = ["arcmin", "arcmin"]
+    wcs.wcs.equinox = 1950.0
+    wcs.wcs.radesys = "FK4"
+
+
+@pytest.mark.parametrize("change", [with_sip, with_tpv, with_pc, with_galactic, with_arcmin])
+def test_world_coordinates_of_all_kinds_come_back(tmp_path, change):
+    wcs = a_wcs()
+    change(wcs)
+    wcs.wcs.set()
+    metadata = {"CD1_1": 1.0, "PV1_1": 2.0, "CROTA2": 3.0, "RADESYS": "FK5", "CTYPE1": "XX"}
+    path = written(Exposure(np.zeros((9, 9), np.float32), metadata, wcs=wcs), tmp_path)
+    back = read_exposure(path)
+    pixels = np.array([[0.0, 0.0], [8.0, 3.0], [-5.0, 2000.0]])
+    assert_array_equal(back.wcs.all_pix2world(pixels, 0), wcs.all_pix2world(pixels, 0))
+    assert back.wcs.wcs.radesys == wcs.wcs.radesys
+    with fits.open(path) as file:
+        for name in ("IMAGE", "MASK", "VARIANCE"):
+            other = WCS(file[name].header)
+            assert_array_equal(other.all_pix2world(pixels, 0), wcs.all_pix2world(pixels, 0))
+        old = {key: file[0].header[key] for key in metadata if key in file[0].header}
+        assert "CROTA2" not in old
+        assert old == {key: file["IMAGE"].header.get(key, "FK5") for key in old}
+    assert written(back, tmp_path, "b.fits").read_bytes() == path.read_bytes()
+
+
+def test_a_wcs_that_needs_more_than_cards_is_refused(tmp_path):
+    wcs = a_wcs()
+    wcs.cpdis1 = DistortionLookupTable(np.zeros((3, 3), "f4"), (1, 1), (1, 1), (1, 1))
+    with pytest.raises(ValueError, match="distortion tables"):
+        written(Exposure([[1.0]], wcs=wcs), tmp_path)
+    with pytest.raises(ValueError, match="3 axes"):
+        written(Exposure([[1.0]], wcs=WCS(naxis=3)), tmp_path)
+
+
+def test_writing_takes_no_memory_for_a_plane(tmp_path):
+    image = np.ones((2000, 2048), np.uint16)
+    exposure = Exposure(MaskedImage(image, image.astype(np.int32), image.astype(np.float32)))
+    written(exposure, tmp_path)
+    tracemalloc.start()
+    try:
+        written(exposure, tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.5 * 2**20
