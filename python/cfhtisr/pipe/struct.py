@@ -2,7 +2,7 @@
 
 __all__ = ["Struct"]
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 
 class Struct:
@@ -28,6 +28,12 @@ class Struct:
     """
 
     __hash__ = None  # type: ignore[assignment]  # it can be changed, and compares by value
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def __init__(self, **fields: Any) -> None:
         for name, value in fields.items():

@@ -1,0 +1,313 @@
+"""The methods of `IsrTask` that work on one amplifier."""
+
+__all__ = ["AmplifierMethods"]
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cfhtisr.camera.amplifier import Amplifier
+from cfhtisr.images import Box2I, Exposure, Mask, MaskedImage
+from cfhtisr.isr import masking, overscan, statistics, variance
+from cfhtisr.pipe import Struct
+
+_CONSTANT = ("MEAN", "MEANCLIP", "MEDIAN")
+
+
+class AmplifierMethods:
+    """Masks, overscan and variance of an amplifier."""
+
+    if TYPE_CHECKING:
+        config: Any
+        log: Any
+        metadata: Any
+        _v17: bool
+
+    def maskAmplifier(self, ccdExposure: Exposure, amp: Amplifier, defects: Any) -> bool:
+        """Find out whether an amplifier is bad; mask its saturated and suspect pixels.
+
+        Parameters
+        ----------
+        ccdExposure : Exposure
+            The raw exposure; its mask is changed.
+        amp : Amplifier
+            One of its amplifiers.
+        defects : sequence of Box2I or None
+            Defects of the assembled CCD.
+
+        Returns
+        -------
+        badAmp : bool
+            Whether the amplifier cannot be used: one defect covers it, or all its pixels are
+            saturated or suspect.
+        """
+        config = self.config
+        planes = ccdExposure.masked_image
+        box = self._raw_box(ccdExposure, amp)
+        corners = Box2I.to_array(() if defects is None else defects)
+        bbox = amp.bbox
+        covered = (
+            (corners[:, 0] <= bbox.x0)
+            & (corners[:, 1] <= bbox.y0)
+            & (corners[:, 2] >= bbox.x1)
+            & (corners[:, 3] >= bbox.y1)
+        )
+        if covered.any():
+            masking.mask_boxes(planes.mask, [box], "BAD")
+            return True
+        levels: dict[str, float] = {}
+        if config.doSaturation:
+            levels[config.saturatedMaskName] = amp.saturation
+        if config.doSuspect:
+            levels[config.suspectMaskName] = amp.suspect_level
+        part = planes.subset(box)
+        for plane, level in levels.items():
+            self._threshold(part, level, plane)
+        flags = Mask.bitmask([config.saturatedMaskName, config.suspectMaskName])
+        data = self._data_box(ccdExposure, amp)
+        # Most amplifiers have a good pixel in their first row; only then is the rest looked at.
+        mask = planes.mask.subset(data).array
+        if mask.size == 0 or not (mask[0] & flags).all() or not (mask & flags).all():
+            return False
+        if not self._v17:
+            masking.mask_boxes(planes.mask, [box], "BAD")
+        return True
+
+    def saturationDetection(self, exposure: Exposure, amp: Amplifier) -> None:
+        """Mask the saturated pixels of an amplifier in place.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            The raw exposure.
+        amp : Amplifier
+            Its pixels from ``amp.saturation`` [ADU] on get the plane
+            ``config.saturatedMaskName``; a level of NaN means none do.
+        """
+        part = exposure.masked_image.subset(self._raw_box(exposure, amp))
+        self._threshold(part, amp.saturation, self.config.saturatedMaskName)
+
+    def suspectDetection(self, exposure: Exposure, amp: Amplifier) -> None:
+        """Mask the suspect pixels of an amplifier in place.
+
+        Suspect are pixels above a level from which something unknown affects them, such as
+        an unstable linearity.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            The raw exposure.
+        amp : Amplifier
+            Its pixels from ``amp.suspect_level`` [ADU] on get the plane
+            ``config.suspectMaskName``; a level of NaN means none do.
+        """
+        part = exposure.masked_image.subset(self._raw_box(exposure, amp))
+        self._threshold(part, amp.suspect_level, self.config.suspectMaskName)
+
+    def overscanCorrection(self, ccdExposure: Exposure, amp: Amplifier) -> Struct | None:
+        """Subtract the overscan level of an amplifier from data and overscan, in place.
+
+        Pixels far from the overscan's median are left out. On a device with a jump of the
+        bias the two parts are corrected one by one.
+
+        Parameters
+        ----------
+        ccdExposure : Exposure
+            The raw exposure; the level is noted in its header.
+        amp : Amplifier
+            One of its amplifiers.
+
+        Returns
+        -------
+        overscanResults : Struct or None
+            None if the amplifier has no overscan. Else (of the last part):
+
+            ``imageFit``, ``overscanFit``
+                What was subtracted from data and overscan [ADU]: a number, or an array that
+                broadcasts against the pixels.
+            ``overscanImage``
+                The corrected overscan, a view of the exposure's pixels.
+
+        Raises
+        ------
+        RuntimeError
+            If the amplifier does not describe its raw frame.
+        """
+        if not amp.has_raw_info:
+            raise RuntimeError(f"amplifier {amp.name} has no raw pixel information")
+        if amp.raw_horizontal_overscan_bbox.is_empty:
+            self.log.info("Amplifier %s has no overscan: none is subtracted", amp.name)
+            return None
+        result: Struct | None = None
+        for data_box, overscan_box in self._overscan_parts(ccdExposure, amp):
+            result = self._correct_part(ccdExposure, amp, data_box, overscan_box)
+        return result
+
+    def _overscan_parts(self, exposure: Exposure, amp: Amplifier) -> list[tuple[Box2I, Box2I]]:
+        """Return pairs of boxes that are corrected one by one: data, and overscan as it is used."""
+        config = self.config
+        data, strip = amp.raw_data_bbox, amp.raw_horizontal_overscan_bbox
+        lead = config.overscanNumLeadingColumnsToSkip
+        trail = config.overscanNumTrailingColumnsToSkip
+        # Leading columns are those next to the data. The reference compared with the prescan,
+        # which MegaCam has not; the data's own position says the same and holds for all.
+        right = strip.x0 > (amp.raw_prescan_bbox.x0 if self._v17 else data.x0)
+        first, last = (lead, trail) if right else (trail, lead)
+        width = strip.width - first - last
+        if width < 1:
+            raise RuntimeError(
+                f"amplifier {amp.name} has {strip.width} overscan columns; none is left when "
+                f"{lead} leading and {trail} trailing ones are skipped"
+            )
+        strip = Box2I(strip.x0 + first, strip.y0, width, strip.height)
+        where = config.overscanBiasJumpLocation
+        key = config.overscanBiasJumpKeyword
+        jumps = (
+            config.overscanBiasJump
+            and where != 0
+            and key in exposure.metadata
+            and exposure.metadata[key] in list(config.overscanBiasJumpDevices)
+        )
+        if not jumps:
+            return [(data, strip)]
+        if not 0 < where < data.height:
+            raise RuntimeError(
+                f"config.overscanBiasJumpLocation is {where}, wanted a row within the "
+                f"{data.height} rows of amplifier {amp.name}"
+            )
+        lower = where if amp.readout_corner in ("LL", "LR") else data.height - where
+        upper = data.height - lower
+        return [
+            (
+                Box2I(data.x0, data.y0, data.width, lower),
+                Box2I(strip.x0, strip.y0, strip.width, lower),
+            ),
+            (
+                Box2I(data.x0, data.y0 + lower, data.width, upper),
+                Box2I(strip.x0, strip.y0 + lower, strip.width, upper),
+            ),
+        ]
+
+    def _correct_part(
+        self, exposure: Exposure, amp: Amplifier, data_box: Box2I, strip_box: Box2I
+    ) -> Struct:
+        config = self.config
+        fit_type = config.overscanFitType
+        planes = exposure.masked_image
+        if fit_type not in _CONSTANT or not self._v17:
+            # One level for each row: only rows that both have. (The reference's boxes differ
+            # by a row; a constant was taken from all rows.)
+            rows = strip_box.clipped_to(
+                Box2I(strip_box.x0, data_box.y0, strip_box.width, data_box.height)
+            )
+            strip_box = rows if not rows.is_empty else strip_box
+        strip_box = strip_box.clipped_to(planes.bbox)
+        if strip_box.is_empty:
+            raise RuntimeError(
+                f"the overscan of amplifier {amp.name} lies outside of the exposure's "
+                f"{planes.width} x {planes.height} pixels"
+            )
+        strip = planes.subset(strip_box)
+        overscan.flag_outliers(strip, config.overscanMaxDev, config.parity)
+        names = {"SAT"} if self._v17 else {"SAT", config.saturatedMaskName}
+        try:
+            result = overscan.correct(
+                planes.subset(data_box),
+                strip,
+                fit_type,
+                order=config.overscanOrder,
+                and_mask=Mask.bitmask(names),
+                n_sigma=config.overscanNumSigmaClip,
+                is_int=config.overscanIsInt,
+                parity=config.parity,
+            )
+        except ValueError as error:
+            raise RuntimeError(f"amplifier {amp.name}: {error}") from error
+        level = result.level
+        if isinstance(level, np.ndarray):
+            clip = config.qa.flatness
+            column = np.asarray(level, np.float32).reshape(-1, 1)
+            # The fit is constant along the short axis, so that one value of each row stands
+            # for all; the clipped deviation is unbiased, hence the number of columns counts.
+            across = strip.width <= strip.height
+            columns = strip.width if across else strip.height
+            wide = np.ascontiguousarray(np.broadcast_to(column, (column.size, columns)))
+            median, sigma = statistics.compute(
+                wide, ("MEDIAN", "STDEVCLIP"), n_sigma=clip.clipSigma, n_iter=clip.nIter
+            )
+            fit: Any = column if across else column.reshape(1, -1)
+        else:
+            median, sigma, fit = float(level), 0.0, float(level)
+        header = exposure.metadata
+        _note(header, f"ISR_OSCAN_LEVEL{amp.name}", median, "[adu] overscan level")
+        _note(header, f"ISR_OSCAN_SIGMA{amp.name}", sigma, "[adu] its scatter over rows")
+        self.log.info("Amplifier %s: overscan level %.2f ADU (%s)", amp.name, median, fit_type)
+        return Struct(imageFit=fit, overscanFit=fit, overscanImage=strip, level=median, sigma=sigma)
+
+    def updateVariance(
+        self,
+        ampExposure: Exposure,
+        amp: Amplifier,
+        overscanImage: MaskedImage | None = None,
+        biasVariance: Any = None,
+    ) -> None:
+        """Write the variance of an amplifier's pixels from their signal and the read noise.
+
+        Parameters
+        ----------
+        ampExposure : Exposure
+            The amplifier's part of the assembled exposure; its variance is overwritten.
+        amp : Amplifier
+            Its gain [electron/ADU] and read noise [electron] are used.
+        overscanImage : MaskedImage, optional
+            Corrected overscan, in which the read noise is measured if
+            ``config.doEmpiricalReadNoise`` says so.
+        biasVariance : array_like, same shape, optional
+            Variance of the bias frame that was subtracted [ADU^2]. With parity lsst-v17 it is
+            left out.
+        """
+        gain = float(amp.gain)
+        if not gain > 0:
+            self.log.warning("Amplifier %s: gain %s is replaced by 1.0", amp.name, gain)
+            gain = 1.0
+        read_noise = float(amp.read_noise)
+        if self.config.doEmpiricalReadNoise:
+            if overscanImage is None:
+                self.log.info("Amplifier %s: no overscan, read noise as given", amp.name)
+            else:
+                reject = Mask.bitmask([self.config.saturatedMaskName, self.config.suspectMaskName])
+                measured = variance.read_noise_of(overscanImage, reject)
+                if math.isfinite(measured):
+                    # measured in ADU, while the correct formula takes electrons
+                    read_noise = measured if self._v17 else measured * gain
+                    self.log.info("Amplifier %s: read noise %.2f ADU", amp.name, measured)
+                else:
+                    self.log.warning("Amplifier %s: read noise cannot be measured", amp.name)
+        variance.update(
+            ampExposure.image,
+            ampExposure.variance,
+            gain,
+            read_noise,
+            bias_variance=None if self._v17 else biasVariance,
+            parity=self.config.parity,
+        )
+
+    def _threshold(self, part: MaskedImage, level: float, plane: str) -> None:
+        if not math.isnan(level):
+            Mask.add_plane(plane)
+            masking.threshold(part.image, part.mask, level, plane)
+
+    def _raw_box(self, exposure: Exposure, amp: Amplifier) -> Box2I:
+        """Return an amplifier's box in a frame that may be raw or assembled."""
+        return amp.raw_bbox if exposure.bbox.contains(amp.raw_bbox) else amp.bbox
+
+    def _data_box(self, exposure: Exposure, amp: Amplifier) -> Box2I:
+        return amp.raw_data_bbox if exposure.bbox.contains(amp.raw_bbox) else amp.bbox
+
+
+def _note(header: Any, key: str, value: float, comment: str) -> None:
+    """Write a number to a header; FITS has no NaN."""
+    from cfhtisr.tasks.record import note
+
+    note(header, key, value, comment)

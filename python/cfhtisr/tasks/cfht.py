@@ -1,0 +1,172 @@
+"""The task of CFHT's MegaCam."""
+
+__all__ = ["CfhtIsrTask", "CfhtIsrTaskConfig"]
+
+import copy
+import math
+from typing import Any, ClassVar
+
+from lsst.pex.config import Field
+
+from cfhtisr.camera.detector import Detector
+from cfhtisr.camera.filters import FRINGE_FILTERS
+from cfhtisr.config import overscan_type_field
+from cfhtisr.images import Exposure
+from cfhtisr.isr import saturation
+from cfhtisr.pipe import Struct
+from cfhtisr.tasks.isr import IsrTask, IsrTaskConfig
+
+_OVERSCAN = {"none": "MEDIAN_PER_ROW", "lsst-v17": "MEDIAN"}
+_RAW_SECTIONS = [f"{kind}SEC{amp}" for kind in "ABCDT" for amp in "AB"]
+_IMPLAUSIBLE = 60000  # old headers have a read noise of 65535
+
+
+class CfhtIsrTaskConfig(IsrTaskConfig):
+    """Every field of the ISR task, with what holds for MegaCam."""
+
+    safe = Field[float](
+        doc="The saturation level is this fraction of the level at which pixels pile up.",
+        default=0.95,
+    )
+    overscanFitType = overscan_type_field("MEDIAN_PER_ROW")
+
+    def setDefaults(self) -> None:
+        """Set what is true of MegaCam: its fringes, its cards, its calibration frames."""
+        super().setDefaults()
+        self.fringe.filters = list(FRINGE_FILTERS)
+        self.fringe.pedestal = True
+        self.fringe.small = 1
+        self.fringe.large = 50
+        self.assembleCcd.keysToRemove = _RAW_SECTIONS
+        self.doAssembleIsrExposures = True
+
+    def followParity(self, at: Any = None) -> None:
+        """Move the overscan's default to that of the parity, unless it was set by hand."""
+        label = self._history["overscanFitType"][-1][2]
+        if label in ("default", "parity"):
+            value = _OVERSCAN.get(self.parity, "MEDIAN_PER_ROW")
+            self.__setattr__("overscanFitType", value, at=at, label="parity")
+
+
+class CfhtIsrTask(IsrTask):
+    """Remove the instrument signature of MegaCam from one CCD.
+
+    Saturation comes from the pixels, gain and read noise from the header; all else is as in
+    `IsrTask`.
+    """
+
+    ConfigClass: ClassVar[Any] = CfhtIsrTaskConfig
+
+    def run(  # type: ignore[override]  # the documented order of arguments differs
+        self,
+        ccdExposure: Any,
+        bias: Exposure | None = None,
+        linearizer: Any = None,
+        dark: Exposure | None = None,
+        flat: Exposure | None = None,
+        defects: Any = None,
+        fringes: Any = None,
+        bfKernel: Any = None,
+        camera: Any = None,
+        **kwds: Any,
+    ) -> Struct:
+        """Remove the instrument signature from an exposure.
+
+        Parameters
+        ----------
+        ccdExposure : Exposure
+            A raw exposure of one CCD. Integer pixels are not changed, pixels of float32 are.
+        bias, dark, flat : Exposure, optional
+            Calibration frames of the size of the assembled CCD [ADU; flat: relative].
+        linearizer : callable, optional
+            Corrects the linearity; MegaCam declares none.
+        defects : sequence of Box2I, optional
+            Defects of the assembled CCD [pixel].
+        fringes : Exposure, list of Exposure, or Struct, optional
+            The fringe frame.
+        bfKernel : None
+            Not supported.
+        camera : sequence of Detector, optional
+            The camera; the packaged one by default.
+        **kwds
+            Further arguments of `IsrTask.run`.
+
+        Returns
+        -------
+        struct : Struct
+            ``exposure``, corrected, with a header and a detector of its own.
+
+        Raises
+        ------
+        ValueError
+            If there is a ``bfKernel``, or an amplifier is called neither A nor B.
+        LookupError
+            If the header lacks a card: GAINA, GAINB, RDNOISEA, RDNOISEB; RDNOISE and SATURATE
+            where they are needed.
+        RuntimeError
+            As for `IsrTask.run`.
+        """
+        if bfKernel is not None:
+            raise ValueError("bfKernel is given, but MegaCam has no brighter-fatter correction")
+        if not isinstance(ccdExposure, Exposure):
+            return super().run(ccdExposure)
+        detector = ccdExposure.detector
+        if detector is None:
+            raise RuntimeError("the exposure has no detector, which MegaCam's correction needs")
+        exposure = copy.copy(ccdExposure)
+        exposure.detector = self._described(exposure, detector)
+        if isinstance(fringes, Exposure | list | tuple):
+            fringes = Struct(fringes=fringes)
+        return super().run(
+            exposure,
+            camera=camera,
+            bias=bias,
+            linearizer=linearizer,
+            dark=dark,
+            flat=flat,
+            defects=defects,
+            fringes=fringes,
+            **kwds,
+        )
+
+    def _described(self, exposure: Exposure, detector: Detector) -> Detector:
+        """Return a detector with the electronics of this very exposure.
+
+        It is a copy: many exposures may share the one that came.
+        """
+        for amp in detector:
+            if amp.name not in ("A", "B"):
+                raise ValueError(
+                    f"{detector.name} has an amplifier {amp.name!r}, wanted A and B as MegaCam's"
+                )
+        header = exposure.metadata
+
+        def card(key: str) -> float:
+            if key not in header:
+                raise KeyError(f"the header of {detector.name} has no card {key}")
+            value = header[key]
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"card {key} of {detector.name} is {value!r}, wanted a number")
+            return float(value)
+
+        described = detector.copy()
+        for amp in described:
+            amp.gain = card(f"GAIN{amp.name}")
+            amp.read_noise = card(f"RDNOISE{amp.name}")
+            if amp.read_noise > _IMPLAUSIBLE:
+                amp.read_noise = card("RDNOISE")
+        level = self._saturation(exposure, card)
+        self.log.info("%s: saturation level %g ADU", detector.name, level)
+        for amp in described:
+            amp.saturation = level
+        return described
+
+    def _saturation(self, exposure: Exposure, card: Any) -> float:
+        """Return the level at which the pixels saturate [ADU]."""
+        given = card("SATURATE") if "SATURATE" in exposure.metadata else math.nan
+        level = saturation.estimate_level(
+            exposure.image.array, self.config.safe, given, parity=self.config.parity
+        )
+        if math.isnan(level) and math.isnan(given):
+            card("SATURATE")  # refuses, as no pixel tells the level
+        return float(level)

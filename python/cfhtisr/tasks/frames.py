@@ -1,0 +1,314 @@
+"""The methods of `IsrTask` that work on a whole CCD."""
+
+__all__ = ["FrameMethods"]
+
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cfhtisr.camera.detector import Detector
+from cfhtisr.images import Exposure, Mask, MaskedImage
+from cfhtisr.isr import bad_regions, calibration, conversion, interpolation, masking
+
+
+class FrameMethods:
+    """Conversion, calibration frames, interpolation and the zero point."""
+
+    if TYPE_CHECKING:
+        config: Any
+        log: Any
+        metadata: Any
+        _v17: bool
+
+    def convertIntToFloat(self, exposure: Exposure) -> Exposure:
+        """Return an exposure of float32 pixels.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            Raw exposure of integers or floats.
+
+        Returns
+        -------
+        newexposure : Exposure
+            The same object if its pixels are float32; else one with pixels of its own, no
+            flags, and a variance of 1.
+
+        Raises
+        ------
+        RuntimeError
+            If the pixels are of a type that cannot be converted.
+        """
+        try:
+            planes = conversion.to_float(exposure.masked_image)
+        except TypeError as error:
+            raise RuntimeError(f"cannot convert the exposure to float: {error}") from None
+        if planes is exposure.masked_image:
+            return exposure
+        return exposure.with_pixels(planes)
+
+    def doLinearize(self, detector: Detector | None) -> bool:
+        """Return whether a detector's linearity is to be corrected.
+
+        Parameters
+        ----------
+        detector : Detector
+            The linearity type of its first amplifier counts.
+        """
+        if not self.config.doLinearize or detector is None or len(detector) == 0:
+            return False
+        return detector[0].linearity_type != "None"
+
+    def biasCorrection(self, exposure: Exposure, biasExposure: Exposure) -> None:
+        """Subtract a bias frame in place; masks are joined, variances added.
+
+        Raises
+        ------
+        RuntimeError
+            If the frame has another size.
+        """
+        target = self._matched(exposure, biasExposure, "bias")
+        calibration.subtract_bias(target, biasExposure.masked_image)
+
+    def darkCorrection(
+        self, exposure: Exposure, darkExposure: Exposure, invert: bool = False
+    ) -> None:
+        """Subtract a dark frame, scaled by the dark times, in place.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            The exposure, with a dark time.
+        darkExposure : Exposure
+            A dark frame of the same size, with a dark time.
+        invert : bool, optional
+            Add the dark frame again.
+
+        Raises
+        ------
+        RuntimeError
+            If a dark time is missing, or the frame has another size.
+        """
+        times = []
+        for what, frame in (("exposure", exposure), ("dark frame", darkExposure)):
+            visit = frame.visit_info
+            time = math.nan if visit is None else float(visit.dark_time)
+            if math.isnan(time):
+                raise RuntimeError(f"the dark time of the {what} is not known")
+            times.append(time)
+        if not self._v17 and times[1] == 0:
+            raise RuntimeError("the dark time of the dark frame is 0 s, it cannot be scaled")
+        scale = times[0] / times[1] if times[1] else math.inf
+        target = self._matched(exposure, darkExposure, "dark")
+        calibration.subtract_dark(target, darkExposure.masked_image, scale, invert=invert)
+        self.log.debug("Dark frame scaled by %g s / %g s", *times)
+
+    def flatCorrection(
+        self, exposure: Exposure, flatExposure: Exposure, invert: bool = False
+    ) -> None:
+        """Divide by a flat field in place.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            The exposure.
+        flatExposure : Exposure
+            A flat field of the same size; it is scaled as ``config.flatScalingType`` says.
+        invert : bool, optional
+            Multiply by the flat field again.
+
+        Raises
+        ------
+        RuntimeError
+            If the flat field has another size.
+        """
+        flat = flatExposure.masked_image
+        scale = calibration.flat_scale(flat, self.config.flatScalingType, self.config.flatUserScale)
+        target = self._matched(exposure, flatExposure, "flat")
+        calibration.divide_flat(target, flat, scale, invert=invert)
+
+    @contextlib.contextmanager
+    def flatContext(
+        self, exp: Exposure, flat: Exposure | None, dark: Exposure | None = None
+    ) -> Iterator[Exposure]:
+        """Apply dark frame and flat field for a while, as far as the configuration says so.
+
+        The image comes back, to the accuracy of float32; flags and variance keep what the
+        frames added.
+
+        Parameters
+        ----------
+        exp : Exposure
+            The exposure, changed in place.
+        flat : Exposure
+            Flat field of the same size.
+        dark : Exposure, optional
+            Dark frame of the same size.
+
+        Yields
+        ------
+        exp : Exposure
+            The corrected exposure.
+        """
+        with_dark = bool(self.config.doDark and dark is not None)
+        with_flat = bool(self.config.doFlat)
+        if with_flat and flat is None:
+            raise RuntimeError("Must supply a flat if config.doFlat=True.")
+        if with_dark and dark is not None:
+            self.darkCorrection(exp, dark)
+        if with_flat and flat is not None:
+            self.flatCorrection(exp, flat)
+        try:
+            yield exp
+        finally:
+            if with_flat and flat is not None:
+                self.flatCorrection(exp, flat, invert=True)
+            if with_dark and dark is not None:
+                self.darkCorrection(exp, dark, invert=True)
+
+    def maskAndInterpDefect(self, ccdExposure: Exposure, defectBaseList: Any) -> None:
+        """Mask defects as BAD and interpolate over them in place.
+
+        To be called after assembly, since defects may reach over amplifiers.
+
+        Parameters
+        ----------
+        ccdExposure : Exposure
+            The assembled exposure.
+        defectBaseList : sequence of Box2I
+            Defects of the CCD; what lies outside of it is ignored.
+        """
+        planes = ccdExposure.masked_image
+        boxes = defectBaseList if isinstance(defectBaseList, np.ndarray) else list(defectBaseList)
+        if len(boxes):
+            masking.mask_boxes(planes.mask, boxes, "BAD")
+            interpolation.interpolate_boxes(
+                planes.image, planes.mask, planes.variance, boxes, parity=self.config.parity
+            )
+        if self.config.numEdgeSuspect > 0:
+            masking.mask_edges(planes.mask, self.config.numEdgeSuspect, "SUSPECT")
+
+    def saturationInterpolation(self, ccdExposure: Exposure) -> None:
+        """Interpolate over saturated pixels in place.
+
+        To be called after assembly, since saturated areas may reach over amplifiers. They
+        are grown first, by ``config.growSaturationFootprintSize`` [pixel].
+
+        Parameters
+        ----------
+        ccdExposure : Exposure
+            The assembled exposure.
+        """
+        self._interpolate(
+            ccdExposure.masked_image,
+            self.config.saturatedMaskName,
+            max(0, self.config.growSaturationFootprintSize),
+        )
+
+    def maskAndInterpNan(self, exposure: Exposure) -> None:
+        """Mask pixels without a number as UNMASKEDNAN and interpolate over them in place.
+
+        All of them are, whatever other flags they have; the name is historical. Infinite
+        values count too. Their number is noted as ``NUMNANS`` in the task's metadata.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            The exposure.
+        """
+        planes = exposure.masked_image
+        count = masking.mask_nans(planes.image, planes.mask, planes.variance, "UNMASKEDNAN")
+        self.metadata.set("NUMNANS", int(count))
+        if count > 0:
+            self.log.warning("There were %d pixels without a number", count)
+            self._interpolate(planes, "UNMASKEDNAN", 0)
+
+    def _interpolate(self, planes: MaskedImage, plane: str, grow: int) -> None:
+        Mask.add_plane(plane)
+        interpolation.interpolate_mask(
+            planes.image, planes.mask, planes.variance, plane, grow=grow, parity=self.config.parity
+        )
+
+    def setBadRegions(self, exposure: Exposure) -> None:
+        """Give BAD pixels that were not interpolated a typical value, in place."""
+        planes = exposure.masked_image
+        statistic = "MEDIAN" if self._v17 else self.config.badStatistic
+        count, value = bad_regions.fill(planes.image, planes.mask, statistic)
+        if count:
+            self.log.info("Set %d BAD pixels to %.2f ADU", count, value)
+
+    def applyGains(self, exposure: Exposure, amplifiers: Any) -> None:
+        """Multiply each amplifier by its gain, in place."""
+        parts = [exposure.masked_image.subset(amp.bbox) for amp in amplifiers]
+        levels = []
+        for part, amp in zip(parts, amplifiers, strict=True):
+            self._scale(part, amp.gain)
+            levels.append(float(np.median(part.image.array)) if part.image.array.size else math.nan)
+        if self.config.normalizeGains:
+            common = float(np.median(levels))
+            for part, level in zip(parts, levels, strict=True):
+                if level != 0:
+                    self._scale(part, common / level)
+
+    @staticmethod
+    def _scale(part: MaskedImage, gain: float) -> None:
+        factor = np.float32(gain)
+        part.image.array *= factor
+        part.variance.array *= factor * factor
+
+    def roughZeroPoint(self, exposure: Exposure) -> None:
+        """Set the counts of a source of magnitude 0, from filter and exposure time.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            Its ``flux_mag0`` is set; without an exposure time it is left alone.
+        """
+        name = exposure.filter
+        if name is not None and name in self.config.fluxMag0T1:
+            flux = self.config.fluxMag0T1[name]
+        else:
+            self.log.debug("No zero point for filter %s, taking the default", name)
+            flux = self.config.defaultFluxMag0T1
+        time = math.nan if exposure.visit_info is None else exposure.visit_info.exposure_time
+        if not time > 0:
+            self.log.warning("The exposure time is %s s: no rough zero point", time)
+            return
+        exposure.flux_mag0 = flux * time
+        self.log.debug("Rough zero point: %.3f mag", 2.5 * math.log10(exposure.flux_mag0))
+
+    def measureBackground(self, exposure: Exposure, IsrQaConfig: Any = None) -> None:
+        """Measure level and flatness of the background.
+
+        Raises
+        ------
+        RuntimeError
+            If there is a configuration: this is not available yet.
+        """
+        if IsrQaConfig is not None:
+            raise RuntimeError("config.doMeasureBackground is set, but is not available yet")
+
+    def setValidPolygonIntersect(self, ccdExposure: Exposure, fpPolygon: Any) -> None:
+        """Set the part of the CCD that light could reach.
+
+        Raises
+        ------
+        RuntimeError
+            Always: this is not available yet.
+        """
+        raise RuntimeError("config.doVignette is set, but valid polygons are not available yet")
+
+    def _matched(self, exposure: Exposure, frame: Exposure, what: str) -> MaskedImage:
+        """Return the pixels that a calibration frame is for."""
+        target, other = exposure.masked_image, frame.masked_image
+        if self.config.doTrimToMatchCalib:
+            target = calibration.trim_to_match(target, other, self.config.parity)
+        if target.shape != other.shape:
+            raise RuntimeError(
+                f"the {what} frame has {other.width} x {other.height} pixels, "
+                f"wanted {target.width} x {target.height} as the exposure"
+            )
+        return target

@@ -1,0 +1,284 @@
+"""The documented task: instrument signature removal of one CCD."""
+
+__all__ = ["IsrTask", "IsrTaskConfig"]
+
+import copy
+import logging
+import math
+from typing import Any, ClassVar
+
+from lsst.pex.config import ConfigurableField
+
+from cfhtisr import config as plain
+from cfhtisr.camera.detector import Detector
+from cfhtisr.images import Exposure
+from cfhtisr.isr import parity as _parity
+from cfhtisr.pipe import Struct, Task, timeMethod
+from cfhtisr.tasks import steps
+from cfhtisr.tasks.amplifiers import AmplifierMethods
+from cfhtisr.tasks.assemble import AssembleCcdTask
+from cfhtisr.tasks.crosstalk import CrosstalkTask
+from cfhtisr.tasks.data import FakeAmp, IsrData
+from cfhtisr.tasks.frames import FrameMethods
+from cfhtisr.tasks.fringe import FringeTask
+from cfhtisr.tasks.inputs import InputMethods
+from cfhtisr.tasks.masking import MaskingTask
+from cfhtisr.tasks.record import record
+from cfhtisr.tasks.stray_light import StrayLightTask
+from cfhtisr.tasks.vignette import VignetteTask
+
+
+class IsrTaskConfig(
+    plain.OutputConfig,
+    plain.TransmissionConfig,
+    plain.VignetteStepConfig,
+    plain.PhotometryConfig,
+    plain.MaskingStepConfig,
+    plain.BackgroundConfig,
+    plain.DistortionConfig,
+    plain.NanConfig,
+    plain.FringeStepConfig,
+    plain.FlatConfig,
+    plain.StrayLightStepConfig,
+    plain.DarkConfig,
+    plain.DefectsConfig,
+    plain.BrighterFatterConfig,
+    plain.CrosstalkStepConfig,
+    plain.LinearityConfig,
+    plain.VarianceConfig,
+    plain.BiasConfig,
+    plain.AssemblyConfig,
+    plain.OverscanConfig,
+    plain.BadRegionsConfig,
+    plain.SaturationConfig,
+    plain.ConversionConfig,
+    plain.GeneralConfig,
+):
+    """Every documented field of the ISR task."""
+
+    assembleCcd: Any = ConfigurableField(doc="Assembles the CCD.", target=AssembleCcdTask)
+    crosstalk: Any = ConfigurableField(doc="Corrects crosstalk.", target=CrosstalkTask)
+    strayLight: Any = ConfigurableField(doc="Corrects stray light.", target=StrayLightTask)
+    fringe: Any = ConfigurableField(doc="Subtracts fringes.", target=FringeTask)
+    masking: Any = ConfigurableField(doc="Masks what is a camera's own.", target=MaskingTask)
+    vignette: Any = ConfigurableField(doc="Finds the lit area.", target=VignetteTask)
+
+    def validate(self) -> None:
+        """Check all fields, and that they agree.
+
+        Raises
+        ------
+        ValueError
+            If a field's value is not allowed, or both doFlat and doApplyGains are set.
+        """
+        super().validate()
+        if self.doFlat and self.doApplyGains:
+            raise ValueError("doFlat and doApplyGains exclude each other, and both are set")
+
+
+class IsrTask(AmplifierMethods, FrameMethods, InputMethods, Task):
+    """Remove the instrument signature from one CCD.
+
+    The steps and their order are in `cfhtisr.tasks.steps`. All pixels are in ADU, all work
+    is done in place where it can be.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for `cfhtisr.pipe.Task`.
+    """
+
+    ConfigClass: ClassVar[Any] = IsrTaskConfig
+    _DefaultName = "isr"
+    canMultiprocess = True
+
+    assembleCcd: AssembleCcdTask
+    crosstalk: CrosstalkTask
+    strayLight: StrayLightTask
+    fringe: FringeTask
+    masking: MaskingTask
+    vignette: VignetteTask
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("assembleCcd", "crosstalk", "strayLight", "fringe", "masking", "vignette"):
+            self.makeSubtask(name)
+        self.vignettePolygon: Any = None
+
+    @property
+    def is_v17(self) -> bool:
+        """Whether the reference's oddities are wanted."""
+        return _parity.check(self.config.parity)
+
+    @property
+    def _v17(self) -> bool:  # type: ignore[override]
+        return self.is_v17
+
+    @timeMethod
+    def run(
+        self,
+        ccdExposure: Any,
+        camera: Any = None,
+        bias: Exposure | None = None,
+        linearizer: Any = None,
+        crosstalkSources: Any = None,
+        dark: Exposure | None = None,
+        flat: Exposure | None = None,
+        bfKernel: Any = None,
+        defects: Any = None,
+        fringes: Any = None,
+        opticsTransmission: Any = None,
+        filterTransmission: Any = None,
+        sensorTransmission: Any = None,
+        atmosphereTransmission: Any = None,
+    ) -> Struct:
+        """Remove the instrument signature from an exposure.
+
+        Parameters
+        ----------
+        ccdExposure : Exposure
+            A raw exposure. Integer pixels are not changed, pixels of float32 are.
+        camera : sequence of Detector, optional
+            The camera.
+        bias, dark, flat : Exposure, optional
+            Calibration frames of the size of the assembled CCD [ADU; flat: relative].
+        linearizer : callable, optional
+            Called with image, detector and log, to correct the linearity in place.
+        crosstalkSources : list, optional
+            Sources of crosstalk on other CCDs.
+        bfKernel : ndarray, optional
+            Kernel of the brighter-fatter effect.
+        defects : sequence of Box2I, optional
+            Defects of the assembled CCD [pixel].
+        fringes : Struct, optional
+            ``fringes``, the fringe frame, and perhaps ``seed``.
+        opticsTransmission, filterTransmission, sensorTransmission, atmosphereTransmission
+            Throughputs over wavelength.
+
+        Returns
+        -------
+        result : Struct
+            ``exposure``, corrected, with a header of its own; ``ossThumb`` and
+            ``flattenedThumb``, None.
+
+        Raises
+        ------
+        RuntimeError
+            If an input is missing or of the wrong size, or a step is not available. All this
+            is found before a pixel is changed.
+        AssertionError
+            If the exposure has no detector, and is to be assembled.
+        """
+        if not isinstance(ccdExposure, Exposure):
+            if hasattr(ccdExposure, "get") and hasattr(ccdExposure, "dataId"):
+                return self.runDataRef(ccdExposure)
+            raise TypeError(f"ccdExposure is {type(ccdExposure).__name__}, wanted an Exposure")
+        if fringes is None:
+            fringes = Struct(fringes=None)
+        data = IsrData(
+            camera=camera,
+            bias=bias,
+            linearizer=linearizer,
+            crosstalkSources=crosstalkSources,
+            dark=dark,
+            flat=flat,
+            bfKernel=bfKernel,
+            defects=defects,
+            fringes=fringes,
+            opticsTransmission=opticsTransmission,
+            filterTransmission=filterTransmission,
+            sensorTransmission=sensorTransmission,
+            atmosphereTransmission=atmosphereTransmission,
+            detector=ccdExposure.detector,
+        )
+        exposure = copy.copy(ccdExposure)
+        exposure.metadata = ccdExposure.metadata.copy()
+        del ccdExposure
+        self._prepare(exposure, data)
+        for step in steps.STEPS:
+            if not step.wanted(self, data):
+                continue
+            with self.timer(step.name, logging.DEBUG):
+                changed = step.apply(self, exposure, data)
+            exposure = exposure if changed is None else changed
+            data.done.setdefault(step.name, True)
+            self.debugView(exposure, step.flag or step.name)
+        record(exposure, data, self.config.parity)
+        self.debugView(exposure, "postISRCCD")
+        return Struct(exposure=exposure, ossThumb=data.ossThumb, flattenedThumb=data.flattenedThumb)
+
+    def _prepare(self, exposure: Exposure, data: IsrData) -> None:
+        """Refuse what cannot end well, before a pixel is touched."""
+        detector = exposure.detector
+        visit = exposure.visit_info
+        self.log.info(
+            "Correcting exposure %s, %s",
+            "?" if visit is None else visit.exposure_id,
+            "no detector" if detector is None else detector.name,
+        )
+        if detector is None:
+            if self.config.doAssembleCcd:
+                raise AssertionError(
+                    "the exposure has no detector, which config.doAssembleCcd=True needs"
+                )
+            data.amplifiers = [FakeAmp(exposure, self.config)]
+        else:
+            data.amplifiers = list(detector)
+        reason = steps.missing(self, data)
+        if reason is not None:
+            raise RuntimeError(reason)
+        field = steps.unavailable(self)
+        if field is not None:
+            raise RuntimeError(f"config.{field} is set, but this step is not available yet")
+        self._check_sizes(exposure, data, detector)
+
+    def _check_sizes(self, exposure: Exposure, data: IsrData, detector: Detector | None) -> None:
+        """Compare every frame with the pixels it will meet."""
+        config = self.config
+        shape = exposure.masked_image.shape
+        if config.doAssembleCcd and detector is not None:
+            for amp in detector:
+                if not exposure.bbox.contains(amp.raw_data_bbox):
+                    raise RuntimeError(
+                        f"the exposure has {exposure.width} x {exposure.height} pixels, but "
+                        f"amplifier {amp.name} of {detector.name} needs "
+                        f"{amp.raw_data_bbox.to_section()}"
+                    )
+            if not self.assembleCcd.config.doTrim:
+                return
+            shape = detector.bbox.shape
+        frames: dict[str, Any] = {}
+        for name, flag in (("bias", "doBias"), ("dark", "doDark"), ("flat", "doFlat")):
+            if getattr(config, flag):
+                frames[name] = getattr(data, name)
+        if config.doFringe and self.fringe.checkFilter(exposure):
+            frames["fringe"] = self.fringe.frames(data.fringes.getDict().get("fringes"))[0]
+        for name, frame in frames.items():
+            if not isinstance(frame, Exposure):
+                raise TypeError(f"{name} is {type(frame).__name__}, wanted an Exposure")
+            if config.doTrimToMatchCalib and name != "fringe":
+                continue
+            if frame.masked_image.shape != shape:
+                raise RuntimeError(
+                    f"the {name} frame has {frame.width} x {frame.height} pixels, wanted "
+                    f"{shape[1]} x {shape[0]} as the assembled exposure"
+                )
+        if config.doDark:
+            for what, each in (("exposure", exposure), ("dark frame", data.dark)):
+                visit = None if each is None else each.visit_info
+                if visit is None or math.isnan(visit.dark_time):
+                    raise RuntimeError(f"the dark time of the {what} is not known")
+
+    def debugView(self, exposure: Exposure, stepname: str) -> None:
+        """Show an exposure as it is after a step, if a display for that is set.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            The exposure.
+        stepname : str
+            The step: its field, or ``postISRCCD``.
+        """
+        show = self._display.get(stepname) if self._display else None
+        if show is not None:
+            show(exposure, stepname)

@@ -1,0 +1,80 @@
+"""What was done to an exposure, written into its header."""
+
+__all__ = ["note", "record"]
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cfhtisr.images import Exposure, Mask
+from cfhtisr.tasks.data import IsrData
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+CORRECTIONS = {
+    "ISROSCN": ("overscan", "overscan level subtracted"),
+    "ISRTRIM": ("assemble", "amplifiers assembled"),
+    "ISRBIAS": ("bias", "bias frame subtracted"),
+    "ISRVAR": ("variance", "variance from photon and read noise"),
+    "ISRDARK": ("dark", "dark frame subtracted"),
+    "ISRFRNG": ("fringe", "fringes subtracted"),
+    "ISRFLAT": ("flat", "flat field divided out"),
+    "ISRGAIN": ("gains", "multiplied by gain"),
+    "ISRDEFCT": ("defects", "defects interpolated"),
+    "ISRSATIN": ("saturation", "saturated pixels interpolated"),
+}
+"""Card, step and comment of what may have been done."""
+
+_ALWAYS = ("BAD", "SAT", "INTRP", "SUSPECT", "UNMASKEDNAN")
+
+
+def note(header: "Header", key: str, value: Any, comment: str) -> None:
+    """Write a card, with HIERARCH where the key needs it, in place of one of that key.
+
+    FITS has no NaN: a number that is not finite becomes an undefined value.
+    """
+    if isinstance(value, float | np.floating):
+        value = float(value) if math.isfinite(value) else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a long comment is cut, a long key becomes HIERARCH
+        header[key if len(key) <= 8 else f"HIERARCH {key}"] = (value, comment)
+
+
+def record(exposure: Exposure, data: IsrData, parity: str) -> None:
+    """Note in the header which corrections ran, with which values, and what is masked."""
+    header = exposure.metadata
+    note(header, "BUNIT", "adu", "unit of the pixels")
+    note(header, "ISRPARIT", parity, "correct (none) or as the reference")
+    for key, (step, comment) in CORRECTIONS.items():
+        note(header, key, bool(data.done.get(step, False)), comment)
+    for amp in data.amplifiers:
+        if math.isfinite(amp.saturation):
+            note(header, f"ISR_SATURATION{amp.name}", amp.saturation, "[adu] raw saturation level")
+        note(header, f"ISR_GAIN{amp.name}", amp.gain, "[electron/adu] gain")
+        note(header, f"ISR_READNOISE{amp.name}", amp.read_noise, "[electron] read noise")
+    if parity == "none" and data.amplifiers and data.done.get("assemble", False):
+        _rewrite(exposure, data)
+    mask = exposure.mask.array
+    flagged = mask[mask != 0]
+    for plane, bit in Mask.planes().items():
+        count = int(np.count_nonzero(flagged & np.int32(1 << bit)))
+        if count or plane in _ALWAYS:
+            note(header, f"ISR_NPIX_{plane}", count, f"pixels in plane {plane}")
+
+
+def _rewrite(exposure: Exposure, data: IsrData) -> None:
+    """Write what holds for the pixels as they are now, amplifiers joined."""
+    header = exposure.metadata
+    amps = data.amplifiers
+    note(header, "GAIN", float(np.mean([amp.gain for amp in amps])), "[electron/adu] mean gain")
+    noise = float(np.sqrt(np.mean([amp.read_noise**2 for amp in amps])))
+    note(header, "RDNOISE", noise, "[electron] read noise, rms of the amplifiers")
+    levels = []
+    for amp in amps:
+        oscan = data.overscans.get(amp.name)
+        levels.append(amp.saturation - (0.0 if oscan is None else oscan.level))
+    if levels and all(math.isfinite(level) for level in levels):
+        note(header, "SATURATE", min(levels), "[adu] saturation level, overscan subtracted")

@@ -1,0 +1,286 @@
+"""The sequence of `IsrTask.run`: one row for each step, in order.
+
+Each row calls a method of the task, or a subtask of it, so that overriding the method or
+retargeting the subtask changes what a run does.
+"""
+
+from __future__ import annotations
+
+__all__ = ["STEPS", "UNAVAILABLE", "Step", "missing", "unavailable"]
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cfhtisr.images import Exposure
+from cfhtisr.isr import masking, statistics
+from cfhtisr.pipe import Struct
+from cfhtisr.tasks.crosstalk import CrosstalkTask
+from cfhtisr.tasks.data import IsrData
+from cfhtisr.tasks.record import note
+from cfhtisr.tasks.vignette import VignetteTask
+
+if TYPE_CHECKING:
+    from cfhtisr.tasks.isr import IsrTask
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of the sequence.
+
+    Attributes
+    ----------
+    name : str
+        What the step does, as `IsrData.done` notes it.
+    apply : callable
+        Gets task, exposure and data; returns another exposure, or None if it worked in place.
+    flag : str or None
+        The field that switches it on; always on without one.
+    needs : str or None
+        The part of the data that it cannot do without.
+    when : callable or None
+        A condition beside the flag.
+    """
+
+    name: str
+    apply: Callable[[IsrTask, Exposure, IsrData], Exposure | None]
+    flag: str | None = None
+    needs: str | None = None
+    when: Callable[[IsrTask, IsrData], bool] | None = None
+
+    def wanted(self, task: IsrTask, data: IsrData) -> bool:
+        """Return whether the step is to run."""
+        if self.flag is not None and not getattr(task.config, self.flag):
+            return False
+        return self.when is None or self.when(task, data)
+
+
+def _amplifiers(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
+    """Mask each amplifier, and subtract its overscan."""
+    stats = task.config.qa.saveStats
+    for amp in data.amplifiers:
+        if not exposure.bbox.contains(amp.bbox):
+            task.log.info("Amplifier %s lies outside of the exposure: skipped", amp.name)
+            continue
+        data.overscans[amp.name] = None
+        if task.maskAmplifier(exposure, amp, data.defects):
+            data.bad_amplifiers.add(amp.name)
+            task.log.warning("Amplifier %s is bad", amp.name)
+            continue
+        if not task.config.doOverscan:
+            continue
+        result = task.overscanCorrection(exposure, amp)
+        if result is None:
+            continue
+        data.done["overscan"] = True
+        if not hasattr(result, "level"):  # a subclass's own: documented fields only
+            fit = np.asarray(getattr(result.overscanFit, "array", result.overscanFit), np.float32)
+            result.level = statistics.compute(fit.ravel(), "MEDIAN")
+            result.sigma = statistics.compute(fit.ravel(), "STDEVCLIP") if fit.size > 1 else 0.0
+        if stats:
+            _overscan_stats(task, exposure, amp.name, result)
+        if result.overscanImage is not None:
+            # Pixels of its own, so that the raw frame can go.
+            result.overscanImage = result.overscanImage.copy()
+        data.overscans[amp.name] = result
+
+
+def _overscan_stats(task: IsrTask, exposure: Exposure, name: str, result: Struct) -> None:
+    fit = result.overscanFit
+    level, sigma = result.level, result.sigma
+    constant = isinstance(fit, float | int)
+    task.metadata.set(f"ISR OSCAN {name} MEDIAN", float(level))
+    task.metadata.set(f"ISR OSCAN {name} STDEV", math.nan if constant else float(sigma))
+    note(exposure.metadata, "OVERSCAN", "Overscan corrected", "overscan level subtracted")
+
+
+def _assemble(task: IsrTask, exposure: Exposure, data: IsrData) -> Exposure:
+    ccd: Exposure = task.assembleCcd.assembleCcd(exposure)
+    if task.config.expectWcs and ccd.wcs is None:
+        task.log.warning("The exposure has no WCS")
+    return ccd
+
+
+def _variance(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
+    """Write the variance, that of a bias frame included, which is lost in the reference."""
+    from cfhtisr.tasks.isr import IsrTask
+
+    bias = (
+        None if task.is_v17 or not data.done.get("bias", False) else _bias_variance(exposure, data)
+    )
+    ours = type(task).updateVariance is IsrTask.updateVariance
+    for amp in data.amplifiers:
+        if not exposure.bbox.contains(amp.bbox):
+            continue
+        result = data.overscans.get(amp.name)
+        overscan = None if result is None else result.overscanImage
+        part = exposure.subset(amp.bbox)
+        box = amp.bbox.shifted_by(-exposure.bbox.x0, -exposure.bbox.y0)
+        extra = None if bias is None else bias[box.slices]
+        if ours:
+            task.updateVariance(part, amp, overscan, biasVariance=extra)
+        else:
+            task.updateVariance(part, amp, overscan)
+            if extra is not None:
+                part.variance.array += extra
+        if task.config.qa.saveStats:
+            median, sigma = statistics.compute(part.variance.array, ("MEDIAN", "STDEVCLIP"))
+            task.metadata.set(f"ISR VARIANCE {amp.name} MEDIAN", median)
+            task.metadata.set(f"ISR VARIANCE {amp.name} STDEV", sigma)
+
+
+def _bias_variance(exposure: Exposure, data: IsrData) -> Any:
+    """Return the variance of the bias frame, of the size of the exposure."""
+    if data.bias is None:
+        return None
+    variance = data.bias.variance.array
+    shape = exposure.masked_image.shape
+    if variance.shape == shape:
+        return variance
+    y, x = ((size - inner) // 2 for size, inner in zip(shape, variance.shape, strict=True))
+    whole = np.zeros(shape, np.float32)  # the border that a smaller frame does not correct
+    whole[y : y + variance.shape[0], x : x + variance.shape[1]] = variance
+    return whole
+
+
+def _linearize(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
+    data.linearizer(exposure.image, data.detector, task.log)
+
+
+def _trails(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
+    masking.widen_saturation_trails(exposure.mask, "SAT")
+
+
+def _fringe(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
+    data.done["fringe"] = bool(task.fringe.checkFilter(exposure))
+    task.fringe.run(exposure, **data.fringes.getDict())
+
+
+def _early_fringe(task: IsrTask, data: IsrData) -> bool:
+    return not task.config.fringeAfterFlat
+
+
+def _late_fringe(task: IsrTask, data: IsrData) -> bool:
+    return bool(task.config.fringeAfterFlat)
+
+
+def _interpolates_saturation(task: IsrTask, data: IsrData) -> bool:
+    config = task.config
+    wanted = config.doSaturation if task.is_v17 else config.doSaturationInterpolation
+    return bool(wanted) and not data.interpolationDone
+
+
+def _vignette(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
+    task.vignettePolygon = task.vignette.run(exposure)
+    if task.vignette.config.doWriteVignettePolygon:
+        task.setValidPolygonIntersect(exposure, task.vignettePolygon)
+
+
+STEPS: tuple[Step, ...] = (
+    Step("convert", lambda t, e, d: t.convertIntToFloat(e), "doConvertIntToFloat"),
+    Step("amplifiers", _amplifiers),
+    Step(
+        "crosstalk",
+        lambda t, e, d: t.crosstalk.run(e, crosstalkSources=d.crosstalkSources),
+        "doCrosstalk",
+        when=lambda t, d: bool(t.config.doCrosstalkBeforeAssemble),
+    ),
+    Step("assemble", _assemble, "doAssembleCcd"),
+    Step("bias", lambda t, e, d: t.biasCorrection(e, d.bias), "doBias", "bias"),
+    Step("variance", _variance, "doVariance"),
+    Step("linearize", _linearize, when=lambda t, d: t.doLinearize(d.detector)),
+    Step(
+        "crosstalk",
+        lambda t, e, d: t.crosstalk.run(e, crosstalkSources=d.crosstalkSources),
+        "doCrosstalk",
+        when=lambda t, d: not t.config.doCrosstalkBeforeAssemble,
+    ),
+    Step("trails", _trails, "doWidenSaturationTrails"),
+    Step("dark", lambda t, e, d: t.darkCorrection(e, d.dark), "doDark", "dark"),
+    Step("fringe", _fringe, "doFringe", when=_early_fringe),
+    Step("strayLight", lambda t, e, d: t.strayLight.run(e), "doStrayLight"),
+    Step("flat", lambda t, e, d: t.flatCorrection(e, d.flat), "doFlat", "flat"),
+    Step("gains", lambda t, e, d: t.applyGains(e, d.amplifiers), "doApplyGains"),
+    Step(
+        "defects",
+        lambda t, e, d: t.maskAndInterpDefect(e, d.defects),
+        "doDefect",
+        "defects",
+        when=lambda t, d: not d.interpolationDone,
+    ),
+    Step(
+        "saturation",
+        lambda t, e, d: t.saturationInterpolation(e),
+        when=_interpolates_saturation,
+    ),
+    Step(
+        "nan",
+        lambda t, e, d: t.maskAndInterpNan(e),
+        when=lambda t, d: bool(t.config.doNanInterpAfterFlat) or not d.interpolationDone,
+    ),
+    Step("fringe", _fringe, "doFringe", when=_late_fringe),
+    Step("badRegions", lambda t, e, d: t.setBadRegions(e), "doSetBadRegions"),
+    Step("masking", lambda t, e, d: t.masking.run(e), "doCameraSpecificMasking"),
+    Step("zeroPoint", lambda t, e, d: t.roughZeroPoint(e)),
+    Step("vignette", _vignette, "doVignette"),
+)
+"""The sequence. A step of a later release has its place in `UNAVAILABLE` until it comes."""
+
+UNAVAILABLE = (
+    "doCrosstalk",
+    "doBrighterFatter",
+    "doVignette",
+    "doAttachTransmissionCurve",
+    "doAddDistortionModel",
+    "doMeasureBackground",
+    "qa.doThumbnailOss",
+    "qa.doThumbnailFlattened",
+)
+"""Fields whose steps do not exist yet."""
+
+
+def unavailable(task: IsrTask) -> str | None:
+    """Return the first field that asks for a step that does not exist yet, or None."""
+    # A camera's own task in the place of ours can do what ours cannot.
+    replaced = {
+        "doCrosstalk": type(task.crosstalk) is not CrosstalkTask,
+        "doVignette": type(task.vignette) is not VignetteTask
+        or not task.vignette.config.doWriteVignettePolygon,
+    }
+    for field in UNAVAILABLE:
+        value = task.config
+        for part in field.split("."):
+            value = getattr(value, part)
+        if value and not replaced.get(field, False):
+            return field
+    return None
+
+
+def missing(task: IsrTask, data: IsrData) -> str | None:
+    """Return why the data do not suffice for the configured steps, or None.
+
+    The order is that of the documentation.
+    """
+    config = task.config
+    text = "Must supply {} if config.{}=True."
+    if config.doBias and data.bias is None:
+        return text.format("a bias", "doBias")
+    if data.linearizer is None and task.doLinearize(data.detector):
+        return text.format("a linearizer", "doLinearize") + " (The detector declares a type.)"
+    if config.doBrighterFatter and data.bfKernel is None:
+        return text.format("a bfKernel", "doBrighterFatter")
+    if config.doDark and data.dark is None:
+        return text.format("a dark", "doDark")
+    if config.doFringe and not isinstance(data.fringes, Struct):
+        kind = type(data.fringes).__name__
+        return text.format("fringes as a Struct", "doFringe") + f" (It is a {kind}.)"
+    if config.doFlat and data.flat is None:
+        return text.format("a flat", "doFlat")
+    if config.doDefect and data.defects is None:
+        return text.format("defects", "doDefect") + " (An empty list will do.)"
+    if config.doAddDistortionModel and data.camera is None:
+        return text.format("a camera", "doAddDistortionModel")
+    return None
