@@ -1,6 +1,9 @@
 //! Raw integers, or doubles, to the `f32` that all corrections work on.
 
-use ndarray::{Array2, ArrayView2, Zip};
+use ndarray::{ArrayView2, ArrayViewMut2, Zip};
+
+use crate::error::{KernelError, same_shape};
+use crate::rows::update;
 
 /// A pixel type that raw frames come in.
 pub trait RawPixel: Copy + Sync {
@@ -21,16 +24,23 @@ macro_rules! raw_pixels {
 
 raw_pixels!(u8, i16, u16, i32, u32, f64);
 
-/// Return the image rounded to `f32`, and a variance of 1 for each pixel.
-#[must_use]
-pub fn to_float<T: RawPixel>(image: ArrayView2<'_, T>) -> (Array2<f32>, Array2<f32>) {
-    let mut floats = Array2::zeros(image.dim());
-    let mut ones = Array2::zeros(image.dim());
-    Zip::from(floats.rows_mut()).and(ones.rows_mut()).and(image.rows()).par_for_each(
-        |floats, mut ones, raw| {
-            crate::rows::update(floats, raw, |float, raw| *float = raw.to_f32());
-            ones.fill(1.0);
+/// Write the image rounded to `f32`, and a variance of 1 for each pixel.
+///
+/// # Errors
+///
+/// [`KernelError::Shape`] when the planes differ in shape.
+pub fn to_float<T: RawPixel>(
+    raw: ArrayView2<'_, T>,
+    mut image: ArrayViewMut2<'_, f32>,
+    mut variance: ArrayViewMut2<'_, f32>,
+) -> Result<(), KernelError> {
+    same_shape("image", image.dim(), raw.dim())?;
+    same_shape("variance", variance.dim(), raw.dim())?;
+    Zip::from(image.rows_mut()).and(variance.rows_mut()).and(raw.rows()).par_for_each(
+        |image, mut variance, raw| {
+            update(image, raw, |pixel, raw| *pixel = raw.to_f32());
+            variance.fill(1.0);
         },
     );
-    (floats, ones)
+    Ok(())
 }

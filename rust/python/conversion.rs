@@ -1,4 +1,4 @@
-use numpy::{IntoPyArray, PyArray2, PyReadonlyArray2};
+use numpy::{PyReadonlyArray2, PyReadwriteArray2};
 use pyo3::prelude::*;
 
 use super::detached;
@@ -15,26 +15,30 @@ pub(crate) enum Raw<'py> {
     F64(PyReadonlyArray2<'py, f64>),
 }
 
-type Pair<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray2<f32>>);
-
 /// Image and variance as `f32`; see `cfhtisr.isr.conversion`.
 #[pyfunction]
-pub(crate) fn to_float<'py>(py: Python<'py>, image: Raw<'py>) -> PyResult<Pair<'py>> {
-    match image {
-        Raw::U8(image) => convert(py, &image),
-        Raw::I16(image) => convert(py, &image),
-        Raw::U16(image) => convert(py, &image),
-        Raw::I32(image) => convert(py, &image),
-        Raw::U32(image) => convert(py, &image),
-        Raw::F64(image) => convert(py, &image),
+pub(crate) fn to_float<'py>(
+    py: Python<'py>,
+    raw: Raw<'py>,
+    image: PyReadwriteArray2<'py, f32>,
+    variance: PyReadwriteArray2<'py, f32>,
+) -> PyResult<()> {
+    match raw {
+        Raw::U8(raw) => convert(py, &raw, image, variance),
+        Raw::I16(raw) => convert(py, &raw, image, variance),
+        Raw::U16(raw) => convert(py, &raw, image, variance),
+        Raw::I32(raw) => convert(py, &raw, image, variance),
+        Raw::U32(raw) => convert(py, &raw, image, variance),
+        Raw::F64(raw) => convert(py, &raw, image, variance),
     }
 }
 
 fn convert<'py, T: RawPixel + numpy::Element>(
     py: Python<'py>,
-    image: &PyReadonlyArray2<'py, T>,
-) -> PyResult<Pair<'py>> {
-    let image = image.as_array();
-    let (floats, ones) = detached(py, || Ok(conversion::to_float(image)))?;
-    Ok((floats.into_pyarray(py), ones.into_pyarray(py)))
+    raw: &PyReadonlyArray2<'py, T>,
+    mut image: PyReadwriteArray2<'py, f32>,
+    mut variance: PyReadwriteArray2<'py, f32>,
+) -> PyResult<()> {
+    let (raw, image, variance) = (raw.as_array(), image.as_array_mut(), variance.as_array_mut());
+    detached(py, || conversion::to_float(raw, image, variance))
 }

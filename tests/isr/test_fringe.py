@@ -1,3 +1,5 @@
+import signal
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -293,3 +295,26 @@ def test_sample_vectors(shared):
     fringe.subtract(science, frame, amount)
     assert_array_equal(science.image.array, data["single__out_image"])
     assert_array_equal(science.mask.array, data["single__out_mask"])
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that interrupts")
+def test_ctrl_c_is_heard_on_the_way(monkeypatch):
+    frame = MaskedImage(np.zeros((130, 130), np.float32))
+    x, y = fringe.positions(frame.shape, 4 * fringe._CHUNK, 60, seed=1)
+    calls = []
+    whole = fringe._kernels.measure_fringe
+
+    def counted(*arguments):
+        calls.append(1)
+        return whole(*arguments)
+
+    monkeypatch.setattr(fringe._kernels, "measure_fringe", counted)
+    old = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fringe.measure(frame, x, y, 1, 60)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    assert len(calls) < 4

@@ -4,11 +4,14 @@ __all__ = ["ExposureReader"]
 
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from astropy.io import fits
 from astropy.io.fits import Header
+from astropy.io.fits.verify import VerifyError
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
@@ -27,6 +30,16 @@ _KINDS = ("IMAGE", "MASK", "VARIANCE")
 _TABLES = ("DETECTOR", "VALID_POLYGON")
 # BITPIX and BZERO of the integers that only the sign bit tells from those of the file.
 _TURNED = {(8, -(2**7)): "i1", (32, 2**31): "u4", (64, 2**63): "u8"}
+# What a broken header makes of our reading, of astropy's and of wcslib's.
+_DAMAGE = (
+    VerifyError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 _CCD = re.compile(r"ccd\d\d")
 
 
@@ -51,13 +64,13 @@ class ExposureReader:
         wanted = f"ccd{ccd:02d}" if isinstance(ccd, int) else ccd
         found = self._of_several(wanted) or self._of_one(wanted) or self._plain(wanted)
         index = found["IMAGE"]
-        header = self._hdus[index].header
-        exposure = Exposure(self._masked_image(found), self._metadata(index))
-        try:
-            exposure.wcs = _wcs(header)
-            self._describe(exposure, header, found)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise FileFormatError(f"{self._where(index)}: {error}") from error
+        planes = self._masked_image(found)
+        with _blamed(self._where(index)):
+            exposure = Exposure(planes, self._metadata(index))
+            exposure.wcs = _wcs(self._hdus[index].header)
+            self._describe(exposure, self._hdus[index].header)
+        if "CFHTISR" in self._hdus[index].cards:
+            self._add_tables(exposure, found)
         return exposure
 
     # which HDUs
@@ -138,15 +151,21 @@ class ExposureReader:
             if kind == "MASK":
                 if plane.dtype.kind not in "iu":
                     raise FileFormatError(f"{where}: {plane.dtype}, wanted whole numbers")
-                planes[kind] = self._own_bits(plane.astype(np.int32, copy=False), found[kind])
-        header = self._hdus[found["IMAGE"]].header
+                with _blamed(where):
+                    planes[kind] = self._own_bits(Mask(plane).array, found[kind])
+        with _blamed(self._where(found["IMAGE"])):
+            xy0 = self._xy0(self._hdus[found["IMAGE"]].header)
+        return MaskedImage(image, planes.get("MASK"), planes.get("VARIANCE"), xy0)
+
+    @staticmethod
+    def _xy0(header: Header) -> tuple[int, int]:
         xy0 = [0, 0]
         for axis in (0, 1):
             if f"LTV{axis + 1}" in header:
                 xy0[axis] = -round(header[f"LTV{axis + 1}"])
             elif header.get(f"CTYPE{axis + 1}A") == "LINEAR":
                 xy0[axis] = round(header[f"CRVAL{axis + 1}A"] - header[f"CRPIX{axis + 1}A"]) + 1
-        return MaskedImage(image, planes.get("MASK"), planes.get("VARIANCE"), (xy0[0], xy0[1]))
+        return (xy0[0], xy0[1])
 
     def _pixels(self, index: int) -> NDArray[Any]:
         hdu = self._hdus[index]
@@ -166,22 +185,18 @@ class ExposureReader:
         header = self._hdus[index].header
         theirs = {name[3:]: header[name] for name in header if name.startswith("MP_")}
         if any(type(bit) is not int or not 0 <= bit < 32 for bit in theirs.values()):
-            raise FileFormatError(f"{self._where(index)}: MP_ cards {theirs}, wanted bits 0 to 31")
+            raise ValueError(f"MP_ cards {theirs}, wanted bits 0 to 31")
         if all(PLANES.get(name) == bit for name, bit in theirs.items()):
             return mask
-        where = self._where(index)
         used = int(np.bitwise_or.reduce(mask, axis=None)) if mask.size else 0
         moves = {}
         for name, bit in theirs.items():
             if used >> bit & 1:
-                try:
-                    moves[bit] = Mask.add_plane(name)
-                except ValueError as error:
-                    raise FileFormatError(f"{where}: {error}") from error
+                moves[bit] = Mask.add_plane(name)
         stay = {bit for bit in range(32) if used >> bit & 1 and bit not in moves}
         clash = sorted(stay & set(moves.values()))
         if clash:
-            raise FileFormatError(f"{where}: bits {clash} are set but no MP_ card names them")
+            raise ValueError(f"bits {clash} are set but no MP_ card names them")
         if all(old == new for old, new in moves.items()):
             return mask
         return moved_bits(mask, moves)
@@ -194,39 +209,50 @@ class ExposureReader:
             own = {card.keyword for card in header.cards if index}
             cards = [card for card in primary.cards if card.keyword not in own]
             cards += header.cards if index else []
-        elif header.get("EXTNAME") == "IMAGE":
+        elif self._hdus[index].name == "IMAGE":
             cards = list(primary.cards)
         else:
             cards = list(header.cards)
-            starts = [at for at, card in enumerate(cards) if card.value == MARK]
+            starts = [at for at, card in enumerate(cards) if card.image[8:].strip() == MARK]
             if len(starts) != 2:
-                raise FileFormatError(f"{self._where(index)}: the cards of the CCD are not marked")
+                raise ValueError("the cards of the CCD are not marked")
             cards = cards[starts[0] + 1 : starts[1]]
         return Header([card for card in cards if not is_structural(card.keyword)])
 
-    def _describe(self, exposure: Exposure, header: Header, found: dict[str, int]) -> None:
+    def _describe(self, exposure: Exposure, header: Header) -> None:
+        """Fill in filter, times and zero point, and what follows from the name of the CCD."""
         ours = "CFHTISR" in header
         facts = header if ours else exposure.metadata
-        exposure.filter = facts.get("FILTER")
-        if (ours and "EXPID" in facts) or (not ours and "EXPTIME" in facts):
+        name = facts.get("FILTER")
+        exposure.filter = None if name is None else str(name)
+        if ("EXPID" if ours else "EXPTIME") in facts:
             exposure.visit_info = VisitInfo(
-                exposure_id=facts.get("EXPID", 0),
-                exposure_time=facts.get("EXPTIME", np.nan),
-                dark_time=facts.get("DARKTIME", np.nan),
-                mjd=facts.get("MJDSTART" if ours else "MJD-OBS", np.nan),
-                visit=facts.get("VISIT", 0) if ours else facts.get("OBSID", 0),
+                exposure_id=int(_number(facts, "EXPID", 0, ours)),
+                exposure_time=_number(facts, "EXPTIME", np.nan, ours),
+                dark_time=_number(facts, "DARKTIME", np.nan, ours),
+                mjd=_number(facts, "MJDSTART" if ours else "MJD-OBS", np.nan, ours),
+                visit=int(_number(facts, "VISIT" if ours else "OBSID", 0, ours)),
             )
-        exposure.flux_mag0 = facts.get("FLUXMAG0", np.nan)
-        if "DETECTOR" in found and ours:
-            index = found["DETECTOR"]
-            exposure.detector = _tables.detector_from(self._hdus[index].header, self._rows(index))
-        elif not ours:
+        exposure.flux_mag0 = _number(facts, "FLUXMAG0", np.nan, ours)
+        if not ours:
             exposure.detector = _known_detector(exposure)
-        if "VALID_POLYGON" in found and ours:
-            exposure.valid_polygon = _tables.polygon_from(self._rows(found["VALID_POLYGON"]))
+
+    def _add_tables(self, exposure: Exposure, found: dict[str, int]) -> None:
+        """Read what stands in the tables of our files."""
+        for kind in _TABLES:
+            if kind not in found:
+                continue
+            with _blamed(self._where(found[kind])):
+                rows = self._rows(found[kind])
+                if kind == "DETECTOR":
+                    header = self._hdus[found[kind]].header
+                    exposure.detector = _tables.detector_from(header, rows)
+                else:
+                    exposure.valid_polygon = _tables.polygon_from(rows)
         for index, hdu in enumerate(self._hdus):
-            if ours and hdu.name == "PROVENANCE":
-                exposure.provenance = _tables.facts_from(self._rows(index))
+            if hdu.name == "PROVENANCE":
+                with _blamed(hdu.where):
+                    exposure.provenance = _tables.facts_from(self._rows(index))
 
     def _rows(self, index: int) -> NDArray[Any]:
         data = self._hdus[index].raw + self._file.read_bytes(index).tobytes()
@@ -235,6 +261,28 @@ class ExposureReader:
 
     def _where(self, index: int) -> str:
         return self._hdus[index].where
+
+
+@contextmanager
+def _blamed(where: str) -> Iterator[None]:
+    """Turn what damage leads to into the error that names file and HDU."""
+    try:
+        yield
+    except FileFormatError:
+        raise
+    except _DAMAGE as error:
+        what = " ".join(str(error).split())
+        raise FileFormatError(f"{where}: {type(error).__name__}: {what}") from error
+
+
+def _number(facts: Header, keyword: str, default: float, strict: bool) -> float:
+    """Return the number of a card; the default if others than we wrote something else."""
+    value = facts.get(keyword, default)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    if strict:
+        raise TypeError(f"{keyword} is {value!r}, wanted a number")
+    return default
 
 
 def _wcs(header: Header) -> WCS | None:

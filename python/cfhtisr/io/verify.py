@@ -44,7 +44,8 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
                 try:
                     file.verify(index)
                 except FileFormatError as error:
-                    problems.append(str(error).removeprefix(start))
+                    text = str(error).removeprefix(start)
+                    problems.append(text.removesuffix(' (checksum="warn" reads it nevertheless)'))
             damage = file.damage
             if damage is not None and damage.removeprefix(start) not in problems:
                 problems.append(damage.removeprefix(start))

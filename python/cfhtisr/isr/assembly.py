@@ -2,6 +2,8 @@
 
 __all__ = ["assemble", "assembled_detector"]
 
+from itertools import combinations
+
 import numpy as np
 
 from cfhtisr import _kernels
@@ -67,7 +69,16 @@ def assemble(raw: MaskedImage, detector: Detector, trim: bool = True) -> MaskedI
                     f"{inner.to_section()}, the {what} has {outer.to_section()} "
                     f"({outer.width} x {outer.height})"
                 )
-    ccd = MaskedImage(np.zeros(frame.shape, np.float32), xy0=(frame.x0, frame.y0))
+    # Memory that is written once is not cleared first, unless some pixels belong to no amplifier.
+    boxes = [to for _, _, to in pairs]
+    apart = not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    fresh = np.empty if apart and sum(box.area for box in boxes) == frame.area else np.zeros
+    ccd = MaskedImage(
+        fresh(frame.shape, np.float32),
+        fresh(frame.shape, np.int32),
+        fresh(frame.shape, np.float32),
+        xy0=(frame.x0, frame.y0),
+    )
     for amplifier, box, to in pairs:
         _kernels.place(
             target("ccd", ccd.subset(to)),

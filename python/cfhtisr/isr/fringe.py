@@ -161,8 +161,8 @@ def measure(
 
     Notes
     -----
-    30000 positions with half sizes 1 and 50 take about as long as reading the CCD's pixels
-    thirty times; Ctrl-C is heard on the way.
+    Medians are exact. Of all corrections this one visits most pixels, so Ctrl-C is heard on
+    the way.
 
     Examples
     --------
@@ -178,7 +178,7 @@ def measure(
     y = readable("y", y, np.int64, ndim=1)
     if x.shape != y.shape:
         raise ShapeMismatchError(f"y has {y.size} positions, wanted {x.size} as x")
-    # Neighbours share most of their pixels: in this order each finds its median near the last.
+    # Neighbours share most of their pixels: in this order they are found in the cache.
     order = np.lexsort((x, y // _BAND))
     amplitude = np.empty(x.size)
     for start in range(0, x.size, _CHUNK):
