@@ -11,7 +11,7 @@ pub mod weights;
 use std::collections::BTreeMap;
 
 use ndarray::parallel::prelude::*;
-use ndarray::{Array1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Zip, s};
+use ndarray::{Array1, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Zip, s};
 
 use self::closed_form::StandIn;
 use crate::error::{KernelError, same_shape};
@@ -220,11 +220,7 @@ fn sources(
 }
 
 /// The runs of a row together with all pixels that are not usable.
-fn holes(
-    image: ndarray::ArrayView1<'_, f32>,
-    variance: ndarray::ArrayView1<'_, f32>,
-    runs: &[Run],
-) -> Vec<Run> {
+fn holes(image: ArrayView1<'_, f32>, variance: ArrayView1<'_, f32>, runs: &[Run]) -> Vec<Run> {
     let unusable =
         Zip::from(image).and(variance).map_collect(|i, v| i32::from(!closed_form::usable(*i, *v)));
     let mut holes = runs::of_row(unusable.view(), 1);

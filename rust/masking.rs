@@ -1,10 +1,10 @@
 //! Masking: flags by value, by place and by neighbourhood.
 
 use ndarray::parallel::prelude::*;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, Zip};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, Zip, s};
 
 use crate::error::{KernelError, same_shape};
-use crate::runs;
+use crate::runs::{self, Run};
 
 const CHUNK: usize = 256; // pixels that are passed over together when none of them is flagged
 
@@ -115,7 +115,7 @@ pub fn mask_boxes(
     let mut mask = mask;
     mask.axis_iter_mut(Axis(0)).into_par_iter().zip(&rows).for_each(|(mut flags, runs)| {
         for run in runs {
-            flags.slice_mut(ndarray::s![run.first..=run.last]).map_inplace(|flag| *flag |= bits);
+            flags.slice_mut(s![run.first..=run.last]).map_inplace(|flag| *flag |= bits);
         }
     });
     Ok(())
@@ -162,15 +162,25 @@ pub fn grow(mask: ArrayViewMut2<'_, i32>, bits: i32, radius: usize, shape: Shape
                 if near.iter().all(Vec::is_empty) {
                     return;
                 }
+                let stretches = (low..).zip(near).flat_map(|(source, runs)| {
+                    let half = half_widths[y.abs_diff(source)];
+                    let stretch = move |run: &Run| {
+                        (run.first.saturating_sub(half), width.min(run.last + half + 1))
+                    };
+                    runs.iter().map(stretch)
+                });
+                if stretches.clone().map(|(first, end)| end - first).sum::<usize>() < width {
+                    stretches.for_each(|(first, end)| {
+                        flags.slice_mut(s![first..end]).map_inplace(|flag| *flag |= bit);
+                    });
+                    return;
+                }
                 // Where stretches begin and end; their sum tells how many cover a column.
                 edges.fill(0);
-                for (source, runs) in (low..).zip(near) {
-                    let half = half_widths[y.abs_diff(source)];
-                    for run in runs {
-                        edges[run.first.saturating_sub(half)] += 1;
-                        edges[width.min(run.last + half + 1)] -= 1;
-                    }
-                }
+                stretches.for_each(|(first, end)| {
+                    edges[first] += 1;
+                    edges[end] -= 1;
+                });
                 let mut cover = 0;
                 for (flag, edge) in flags.iter_mut().zip(&*edges) {
                     cover += edge;
@@ -196,7 +206,7 @@ pub fn widen_saturation_trails(mask: ArrayViewMut2<'_, i32>, bits: i32) {
                 _ => 4,
             };
             let columns = run.first.saturating_sub(extra)..width.min(run.last + extra + 1);
-            flags.slice_mut(ndarray::s![columns]).map_inplace(|flag| *flag |= bits);
+            flags.slice_mut(s![columns]).map_inplace(|flag| *flag |= bits);
         }
     });
 }
