@@ -12,6 +12,7 @@ pub mod conversion;
 pub mod dither;
 pub mod error;
 pub mod fringe;
+pub mod inflate;
 pub mod interpolation;
 pub mod masking;
 pub mod overscan;

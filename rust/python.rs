@@ -11,6 +11,7 @@ mod checksum;
 mod codec;
 mod conversion;
 mod fringe;
+mod inflate;
 mod interpolation;
 mod masking;
 mod overscan;
@@ -77,6 +78,8 @@ mod _kernels {
     use super::conversion::to_float;
     #[pymodule_export]
     use super::fringe::measure_fringe;
+    #[pymodule_export]
+    use super::inflate::Inflater;
     #[pymodule_export]
     use super::interpolation::{interpolate_boxes, interpolate_mask};
     #[pymodule_export]

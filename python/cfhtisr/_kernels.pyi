@@ -1,6 +1,6 @@
 # Types of the compiled module; the documentation is in the modules that call it.
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,11 @@ def interpolate_mask(
     fallback: tuple[float, float] | None,
     reference: bool,
 ) -> int | None: ...
+
+# inflate
+@final
+class Inflater:
+    def inflate(self, packed: U8, out: U8) -> tuple[int, int, bool]: ...
 
 # masking
 def grow(mask: I32, bits: int, radius: int, circle: bool) -> None: ...

@@ -5,15 +5,19 @@ __all__ = ["ByteSource", "GzipSource", "PlainSource", "open_source"]
 import os
 import stat
 import threading
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from cfhtisr import _kernels
 from cfhtisr.errors import FileFormatError
 
 _GZIP = b"\x1f\x8b"
 _PIECE = 1 << 18
+_EMPTY = np.empty(0, np.uint8)
 # Deflate packs nothing tighter, so no file can claim more of what it unfolds to.
 _MOST_INFLATED = 1032
 
@@ -88,9 +92,10 @@ class GzipSource:
 
     def _restart(self) -> None:
         self._packed_at = 0
-        self._packed = b""
+        self._packed = _EMPTY
         self._place = 0
-        self._inflater = zlib.decompressobj(wbits=31)
+        self._inflater = _kernels.Inflater()
+        self._in_member = True
         self._ended = False
 
     def read_into(self, offset: int, target: memoryview) -> int:
@@ -98,54 +103,54 @@ class GzipSource:
         with self._lock:
             if offset < self._place:
                 self._restart()
+            skipped = np.empty(min(_PIECE, offset - self._place), np.uint8)
             while self._place < offset:
-                if not self._inflate(min(_PIECE, offset - self._place)):
+                if not self._inflate(skipped[: offset - self._place]):
                     return 0
             done = 0
-            while done < len(target):
-                piece = self._inflate(min(_PIECE, len(target) - done))
-                if not piece:
+            wanted = np.frombuffer(target, np.uint8) if len(target) else _EMPTY
+            while done < len(wanted):
+                count = self._inflate(wanted[done : done + _PIECE])
+                if not count:
                     break
-                target[done : done + len(piece)] = piece
-                done += len(piece)
+                done += count
             return done
 
-    def _inflate(self, most: int) -> bytes:
-        """Return the next bytes, at most so many; none at the end."""
+    def _inflate(self, out: NDArray[np.uint8]) -> int:
+        """Fill the beginning of ``out`` with the next bytes; return how many, 0 at the end."""
         while not self._ended:
-            if not self._packed:
+            if not len(self._packed):
                 self._packed = self._next_packed()
-            if self._inflater.eof and not self._next_member():
+            if not self._in_member and not self._next_member():
                 break
-            last = not self._packed
+            last = not len(self._packed)
             try:
-                piece = self._inflater.decompress(self._packed, most)
-            except zlib.error as error:
-                raise self._damage(
-                    f"is damaged, its gzip stream does not inflate: {error}"
-                ) from None
-            ended = self._inflater.eof
-            self._packed = self._inflater.unused_data if ended else self._inflater.unconsumed_tail
-            if piece:
-                self._place += len(piece)
-                return piece
+                taken, given, ended = self._inflater.inflate(self._packed, out)
+            except ValueError as error:
+                raise self._damage(f"is damaged, its {error}") from None
+            self._packed = self._packed[taken:]
+            self._in_member = not ended
+            self._place += given
+            if given:
+                return given
             if last and not ended:
                 raise self._damage("is truncated, it ends before its gzip stream does")
-        return b""
+        return 0
 
-    def _next_packed(self) -> bytes:
-        packed = bytearray(_PIECE)
-        count = self._file.read_into(self._packed_at, memoryview(packed))
+    def _next_packed(self) -> NDArray[np.uint8]:
+        packed = np.empty(_PIECE, np.uint8)
+        count = self._file.read_into(self._packed_at, packed.data)
         self._packed_at += count
-        return bytes(packed[:count])
+        return packed[:count]
 
     def _next_member(self) -> bool:
         """Begin the stream that follows one that has ended, if any does."""
-        while self._packed and not self._packed.strip(b"\0"):
+        while len(self._packed) and not self._packed.any():
             self._packed = self._next_packed()  # padding
-        self._ended = not self._packed
+        self._ended = not len(self._packed)
         if not self._ended:
-            self._inflater = zlib.decompressobj(wbits=31)
+            self._inflater = _kernels.Inflater()
+            self._in_member = True
         return not self._ended
 
     def _damage(self, what: str) -> FileFormatError:
