@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.testing import assert_array_equal
 
+import cfhtisr
 import strategies
 from cfhtisr import Amplifier, Box2I, Detector, Exposure, FileFormatError, Mask, MaskedImage
 from cfhtisr.camera import megacam
 from cfhtisr.io import read_exposure, write_exposure
 from cfhtisr.io._cards import is_structural
+from cfhtisr.io.exposure_file import read_provenance
 from cfhtisr.io.verify import verify
 from io_samples import a_wcs
 
+FACTS = {"config.doBias": "True", "n": 3}
 TYPES = ["u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"]
 
 
@@ -384,6 +387,21 @@ def test_any_provenance_comes_back(tmp_path_factory, facts):
     back = dict(read_exposure(path).provenance)
     assert back.pop("cfhtisr.version")
     assert repr(sorted(back.items())) == repr(sorted(facts.items()))
+
+
+def test_provenance_is_read_alone(tmp_path):
+    path = written(an_exposure(), tmp_path, provenance=FACTS)
+    assert read_provenance(path) == {"cfhtisr.version": cfhtisr.__version__, **FACTS}
+    fits.writeto(path, np.zeros((2, 2)), overwrite=True)
+    assert read_provenance(path) == {}
+
+
+def test_cards_that_are_true_already_stay_as_they_are(tmp_path):
+    wcs = a_wcs()
+    wcs.wcs.equinox = 2000.0
+    header = fits.Header.fromstring("EQUINOX =                 2000 / of the sky".ljust(80))
+    back = read_exposure(written(Exposure([[1.0]], header, wcs=wcs), tmp_path))
+    assert cards_of(back.metadata) == cards_of(header)
 
 
 def test_an_empty_plane_and_a_single_pixel_come_back(tmp_path):

@@ -11,6 +11,7 @@ _HOMES = {
     "open_raw": "cfhtisr.io.raw",
     "read_defects": "cfhtisr.io.defects",
     "read_exposure": "cfhtisr.io.exposure_file",
+    "read_provenance": "cfhtisr.io.exposure_file",
     "read_raw": "cfhtisr.io.raw",
     "scan_raw": "cfhtisr.io.raw",
     "write_exposure": "cfhtisr.io.exposure_file",
@@ -21,6 +22,7 @@ __all__ = sorted(_HOMES)
 if TYPE_CHECKING:
     from cfhtisr.io.defects import read_defects as read_defects
     from cfhtisr.io.exposure_file import read_exposure as read_exposure
+    from cfhtisr.io.exposure_file import read_provenance as read_provenance
     from cfhtisr.io.exposure_file import write_exposure as write_exposure
     from cfhtisr.io.fits_file import FitsFile as FitsFile
     from cfhtisr.io.raw import RawFile as RawFile

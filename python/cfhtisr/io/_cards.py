@@ -136,8 +136,9 @@ def merged(metadata: Header, entries: Iterable[Entry], has_wcs: bool) -> tuple[H
             continue
         entry = left.pop(one.keyword, None)
         if entry is not None:
-            same = type(one.value) is type(entry[1]) and one.value == entry[1]
-            cards.append(one if same else _card_of(*entry[:2], one.comment))
+            old, new = one.value, entry[1]
+            same = old == new and isinstance(old, bool) is isinstance(new, bool)
+            cards.append(one if same else _card_of(entry[0], new, one.comment))
         elif not (has_wcs and _WCS.fullmatch(one.keyword)):
             cards.append(one)
     return Header(cards), list(left.values())

@@ -249,10 +249,15 @@ class ExposureReader:
                     exposure.detector = _tables.detector_from(header, rows)
                 else:
                     exposure.valid_polygon = _tables.polygon_from(rows)
+        exposure.provenance = self.provenance()
+
+    def provenance(self) -> dict[str, str | int | float]:
+        """Return the facts of the making; none if the file does not tell them."""
         for index, hdu in enumerate(self._hdus):
             if hdu.name == "PROVENANCE":
                 with _blamed(hdu.where):
-                    exposure.provenance = _tables.facts_from(self._rows(index))
+                    return _tables.facts_from(self._rows(index))
+        return {}
 
     def _rows(self, index: int) -> NDArray[Any]:
         data = self._hdus[index].raw + self._file.read_bytes(index).tobytes()
@@ -279,7 +284,7 @@ def _number(facts: Header, keyword: str, default: float, strict: bool) -> float:
     """Return the number of a card; the default if others than we wrote something else."""
     value = facts.get(keyword, default)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
+        return type(default)(value)
     if strict:
         raise TypeError(f"{keyword} is {value!r}, wanted a number")
     return default

@@ -1,6 +1,6 @@
 """An exposure of one CCD as a FITS file of its own."""
 
-__all__ = ["read_exposure", "write_exposure"]
+__all__ = ["read_exposure", "read_provenance", "write_exposure"]
 
 import os
 
@@ -129,3 +129,27 @@ def read_exposure(path: str | os.PathLike[str], ccd: int | str | None = None) ->
     """
     with FitsFile(path) as file:
         return ExposureReader(file).exposure(ccd)
+
+
+def read_provenance(path: str | os.PathLike[str]) -> dict[str, str | int | float]:
+    """Return how a file of ours was made; nothing else of it is read.
+
+    Parameters
+    ----------
+    path : path-like
+        What `write_exposure` or `cfhtisr.io.mosaic.MosaicWriter` wrote.
+
+    Returns
+    -------
+    provenance : dict of str to str, int or float
+        Empty if the file is of other software.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    FileFormatError
+        If the file is damaged.
+    """
+    with FitsFile(path) as file:
+        return ExposureReader(file).provenance()
