@@ -543,3 +543,43 @@ class TestHostile:
         text = refused(path)
         assert named in text or "truncated" in text
         assert "HDU 1" in text
+
+    def test_a_table_that_lost_its_image_is_refused_for_its_header_too(self, tmp_path):
+        path = save(tmp_path / "a.fits", fits.CompImageHDU(stars(np.dtype("u2"))))
+        path.write_bytes(path.read_bytes().replace(b"ZBITPIX =", b"ZBITPIY ="))
+        with (
+            FitsFile(path) as file,
+            pytest.raises(FileFormatError, match=r"HDU 1.*ZBITPIX is None"),
+        ):
+            file.hdus[1].header  # noqa: B018
+
+    @pytest.mark.parametrize(
+        ("card", "value"),
+        [
+            ("ZDITHER0", "0"),
+            ("ZDITHER0", "10001"),
+            ("ZBLANK", "9" * 30),
+            ("ZBLANK", "1.5"),
+            ("ZQUANTIZ", "'MAGIC'"),
+        ],
+    )
+    def test_impossible_cards_of_quantised_floats_are_named(self, tmp_path, card, value):
+        image = stars(np.dtype("f4"), (60, 200))
+        image[3, 3] = np.nan
+        hdu = fits.CompImageHDU(image, quantize_method=1, dither_seed=5)
+        path = save(tmp_path / "a.fits", hdu)
+        raw = path.read_bytes()
+        place = raw.rindex(f"{card:8}=".encode())
+        new = f"{card:8}= {value:>20}".encode().ljust(80)
+        path.write_bytes(raw[:place] + new + raw[place + 80 :])
+        assert card in refused(path)
+
+    def test_a_gzipped_file_that_claims_what_no_file_of_its_size_can_hold(self, tmp_path):
+        card = b"NAXIS2  =             99999999".ljust(80)
+        path = save(tmp_path / "a.fits", fits.ImageHDU(stars(np.dtype("u2"))))
+        raw = path.read_bytes()
+        place = raw.rindex(b"NAXIS2  =")
+        path.write_bytes(gzip.compress(raw[:place] + card + raw[place + 80 :]))
+        text = refused(path)
+        assert "HDU 1: is truncated: its data end at byte " in text
+        assert ", the file before byte " in text

@@ -106,6 +106,7 @@ class FitsFile:
         self._complete = False
         self._source = open_source(path, wrap)
         self._limit = self._source.most()
+        self._file_size = os.stat(path).st_size
         try:
             if self._scan(0) == 0:
                 raise self._damage or FileFormatError(f"{self.path}: holds no HDU")
@@ -255,12 +256,17 @@ class FitsFile:
     def _claim(self, hdu: Hdu, offset: int, size: int) -> None:
         """Refuse bytes that the file cannot have, before memory is taken for them."""
         end = hdu.data_start + offset + size
-        if size > hdu.data_size - offset or end > self._limit:
+        if size > hdu.data_size - offset:
+            what = f"needs {size} bytes from byte {offset} of its {hdu.data_size} on"
+            raise FileFormatError(f"{hdu.where}: its header {what}")
+        if end > self._limit:
             raise self._truncated(hdu, self._limit)
 
     def _truncated(self, hdu: Hdu, end: int) -> FileFormatError:
         wanted = hdu.data_start + hdu.data_size
-        what = f"its data end at byte {wanted}, the file at byte {end}"
+        # How much a gzipped file holds is known only at its end.
+        least = "before" if end == self._limit != self._file_size else "at"
+        what = f"its data end at byte {wanted}, the file {least} byte {end}"
         return FileFormatError(f"{hdu.where}: is truncated: {what}")
 
     def _fill(

@@ -46,6 +46,9 @@ def number(cards: Cards, keyword: str, where: str, default: float) -> float:
 class Hdu:
     """One HDU of a FITS file.
 
+    Its properties raise `FileFormatError` where the cards that they need are impossible, so
+    that one broken HDU does not hide the others.
+
     Parameters
     ----------
     index : int
@@ -193,6 +196,8 @@ class Hdu:
     @cached_property
     def header(self) -> fits.Header:
         """The header, whole and in order, of the image as it is without compression."""
+        if self.is_compressed:
+            self._geometry("Z", self.where)  # which refuses a table without these cards
         text = "".join(uncompressed_cards(self.cards) if self.is_compressed else self.cards)
         with warnings.catch_warnings():
             # Odd cards are the archive's; they are kept as they are.

@@ -100,7 +100,12 @@ class TileTable:
             number(cards, name, self.where, default)
             for name, default in (("ZSCALE", 1.0), ("ZZERO", 0.0))
         )
-        self._blank = whole(cards, "ZBLANK", self.where, 0, -(2**63)) if "ZBLANK" in cards else None
+        self._blank = cards.get("ZBLANK")
+        if type(self._blank) is not int or abs(self._blank) > 2**62:
+            if self._blank is not None and self.coding[4] is not None:
+                what = f"ZBLANK is {self._blank!r}, wanted a whole number of 32 bits"
+                raise FileFormatError(f"{self.where}: {what}")
+            self._blank = None
 
     def _read_columns(self, cards: Cards) -> dict[str, _Column]:
         columns: dict[str, _Column] = {}
@@ -147,8 +152,9 @@ class TileTable:
             what = f"BYTEPIX {width}, BLOCKSIZE {block}, wanted 1, 2 or 4, and a block below 2**31"
             raise FileFormatError(f"{self.where}: {what}")
         dither = self._read_dither(cards, algorithm)
-        seed = cards.get("ZDITHER0", 1)
-        seed = seed if type(seed) is int and 0 < seed <= 10_000 else 1
+        seed = 1 if dither is None else whole(cards, "ZDITHER0", self.where, 1, 1)
+        if seed > 10_000:
+            raise FileFormatError(f"{self.where}: ZDITHER0 is {seed}, wanted 1 to 10000")
         return algorithm, self.bitpix, min(width, 9), min(block, 2**31), dither, seed
 
     def _read_dither(self, cards: Cards, algorithm: str) -> str | None:
