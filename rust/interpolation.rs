@@ -179,7 +179,9 @@ fn repair_by_closed_form(
             let (mut image, mut variance) = (image.slice_mut(columns), variance.slice_mut(columns));
             if let Some((i, v)) = source.and_then(|source| copies.get(&source)) {
                 image.assign(&i.slice(columns));
-                variance.assign(&v.slice(columns));
+                // A good pixel may have a negative variance; a repaired one never has.
+                let floor = |v: &f32| if *v < 0.0 { 0.0 } else { *v };
+                variance.assign(&v.slice(columns).map(floor));
             } else {
                 image.fill(stand_in.image);
                 variance.fill(stand_in.variance);

@@ -270,6 +270,13 @@ def test_a_row_without_a_good_pixel_copies_the_nearest():
     assert_array_equal(planes[0][[0, 2, 4, 5]], [[9, 9]] * 4)
 
 
+def test_a_copied_variance_is_not_negative():
+    image, mask = np.array([[1, 2], [0, 0]], np.float32), np.array([[0, 0], [1, 1]], np.int32)
+    variance = np.array([[-3, 2], [5, 5]], np.float32)
+    interpolation.interpolate_mask(image, mask, variance, "BAD")
+    assert_array_equal(variance, [[-3, 2], [0, 2]])
+
+
 def test_a_frame_without_a_good_pixel_holds_the_fallback():
     image, mask = np.full((2, 3), np.nan, np.float32), np.zeros((2, 3), np.int32)
     variance = np.full((2, 3), 2, np.float32)

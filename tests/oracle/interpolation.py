@@ -73,7 +73,7 @@ def closed_form(image, variance, bad, fallback, use_edge=True):
             [s[0] if b else i for i, s, b in zip(image[y], source, flags, strict=True)]
         )
         new_variance.append(
-            [s[1] if b else v for v, s, b in zip(variance[y], source, flags, strict=True)]
+            [max(s[1], 0.0) if b else v for v, s, b in zip(variance[y], source, flags, strict=True)]
         )
     return new_image, new_variance
 
