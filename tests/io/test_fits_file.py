@@ -3,6 +3,7 @@ import itertools
 import os
 import threading
 import time
+import tracemalloc
 import warnings
 
 import fitsio
@@ -360,6 +361,24 @@ class TestScan:
         with FitsFile(target) as file:
             assert_array_equal(file.read(6), images[5])
             assert file.damage is None
+
+
+class TestMemory:
+    @pytest.mark.parametrize("kind", ["plain", "RICE_1", "GZIP_1", "NOCOMPRESS", "zipped"])
+    def test_there_is_no_second_frame(self, tmp_path, kind):
+        image = np.random.default_rng(1).normal(1000, 20, (4644, 2112)).astype(np.int16)
+        plain = kind in ("plain", "zipped")
+        hdu = fits.ImageHDU(image) if plain else fits.CompImageHDU(image, compression_type=kind)
+        path = save(tmp_path / "a.fits", hdu, checksum=True)
+        path = packed(path, tmp_path / "a.gz") if kind == "zipped" else path
+        with FitsFile(path) as file:
+            file.hdus[1]
+            tracemalloc.start()
+            pixels = file.read(1)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        assert peak < pixels.nbytes + 2**22
+        assert_array_equal(pixels, image)
 
 
 class TestChecksum:

@@ -241,7 +241,7 @@ class FitsFile:
         out = np.empty((end - first, table.columns), hdu.dtype)
         if summed is not None:
             summed.done = table.size
-        buffer = np.empty(0, np.uint8)
+        buffer = np.empty(min(_BAND, table.heap_size), np.uint8)
         for one, other, low, high in _bands(tiles.starts, ends, table.across):
             if len(buffer) < high - low:
                 buffer = np.empty(high - low, np.uint8)
