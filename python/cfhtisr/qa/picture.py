@@ -56,11 +56,15 @@ def before_and_after(
     from matplotlib.figure import Figure
 
     rows, columns = after.shape
-    figure = Figure(figsize=(16, 16 * 0.5 * rows / columns + 1.4), dpi=110, layout="constrained")
+    # A wide mosaic, as of small CCDs, is stacked.
+    wide = columns > 1.5 * rows
+    size = (13, 26 * rows / columns + 1.6) if wide else (16, 8 * rows / columns + 1.4)
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=13)
+    places = figure.subplots(2, 1) if wide else figure.subplots(1, 2)
     panels = ((before, "before: raw counts, overscan cut off"), (after, "after: corrected"))
-    for axes, (image, name) in zip(figure.subplots(1, 2), panels, strict=True):
+    for axes, (image, name) in zip(places, panels, strict=True):
         low, high = _range(image)
         shown: Any = axes.imshow(
             image,
