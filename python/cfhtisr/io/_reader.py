@@ -203,7 +203,7 @@ class ExposureReader:
 
     def _metadata(self, index: int) -> Header:
         """Return the header of the exposure, without what describes the file."""
-        self._file.verify(0)
+        self._file.data_sum(0)
         primary, header = self._hdus[0].header, self._hdus[index].header
         if "CFHTISR" not in header:
             own = {card.keyword for card in header.cards if index}

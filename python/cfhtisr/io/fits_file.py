@@ -101,7 +101,7 @@ class FitsFile:
         self.checksum = checksum
         self._lock = threading.Lock()
         self._found: list[Hdu] = []
-        self._verified: set[int] = set()
+        self._sums: dict[int, int] = {}
         self._damage: FileFormatError | None = None
         self._complete = False
         self._source = open_source(path, wrap)
@@ -164,14 +164,14 @@ class FitsFile:
             raise FileFormatError(f"{hdu.where}: holds no image of two axes")
         first, end = _row_range(rows, hdu.shape[0])
         is_all = (first, end) == (0, hdu.shape[0])
-        summed = _Summed(self, hdu) if is_all and self._wants_sum(hdu) else None
+        # Even if no card is to be compared: whoever notes the inputs of a product wants the sum.
+        summed = _Summed(self, hdu) if is_all and hdu.index not in self._sums else None
         if hdu.is_compressed:
             pixels = self._read_tiles(hdu, first, end, summed)
         else:
             pixels = self._read_plain(hdu, first, end, summed)
         if summed is not None:
-            summed.verify()
-            self._verified.add(hdu.index)
+            self._sums[hdu.index] = summed.total(verify=self.checksum != "ignore")
         return pixels
 
     def read_bytes(self, index: int) -> NDArray[np.uint8]:
@@ -184,31 +184,28 @@ class FitsFile:
         """
         hdu = self.hdus[index]
         self._claim(hdu, 0, hdu.data_size)
-        summed = _Summed(self, hdu) if self._wants_sum(hdu) else None
+        summed = _Summed(self, hdu) if index not in self._sums else None
         data = np.empty(hdu.data_size, np.uint8)
         self._fill(hdu, 0, data, summed)
         if summed is not None:
-            summed.verify()
-            self._verified.add(hdu.index)
+            self._sums[index] = summed.total(verify=self.checksum != "ignore")
         return data
 
-    def verify(self, index: int) -> None:
-        """Add up the bytes of an HDU of any kind and compare with its sums, if it has any.
+    def data_sum(self, index: int) -> int:
+        """Return the sum of the data of an HDU of any kind, as a DATASUM card would hold it.
+
+        An HDU that was read as a whole has been summed already.
 
         Raises
         ------
         FileFormatError
-            If the HDU is damaged, or a sum is wrong.
+            If the HDU is damaged, or a sum that its cards state is wrong.
         """
         hdu = self.hdus[index]
-        self._claim(hdu, 0, hdu.data_size)
-        if self._wants_sum(hdu):
-            _Summed(self, hdu).verify()
-            self._verified.add(hdu.index)
-
-    def _wants_sum(self, hdu: Hdu) -> bool:
-        stated = "CHECKSUM" in hdu.cards or "DATASUM" in hdu.cards
-        return self.checksum != "ignore" and stated and hdu.index not in self._verified
+        if index not in self._sums:
+            self._claim(hdu, 0, hdu.data_size)
+            self._sums[index] = _Summed(self, hdu).total(verify=self.checksum != "ignore")
+        return self._sums[index]
 
     def _read_plain(self, hdu: Hdu, first: int, end: int, summed: "_Summed | None") -> NDArray[Any]:
         bitpix, (columns, *_) = hdu.image
@@ -361,13 +358,22 @@ class _Summed:
         while self.done < offset:
             data = buffer[: min(_BAND, offset - self.done)]
             count = self._file._source.read_into(self._hdu.data_start + self.done, data.data)
-            data[count:] = 0  # what a file lacks behind its last pixel
+            if count == 0:  # what a file lacks behind its last pixel counts as zeros
+                self.done = offset
+                return
+            data[count:] = 0
             self.add(self.done, data)
 
-    def verify(self) -> None:
-        """Compare with what the header states."""
+    def total(self, verify: bool) -> int:
+        """Return the sum of all data of the HDU, compared with what the header states."""
         hdu = self._hdu
         self.up_to(hdu.end - hdu.data_start)
+        if verify:
+            self._verify()
+        return self._sum
+
+    def _verify(self) -> None:
+        hdu = self._hdu
         problems = []
         stated = str(hdu.cards.get("DATASUM", "")).strip()
         if stated and stated != str(self._sum):

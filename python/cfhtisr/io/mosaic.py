@@ -48,7 +48,7 @@ class MosaicWriter:
     sync : bool, optional
         Whether the bytes are on the disk when it is closed.
     provenance : mapping of str to str, int or float, optional
-        How the exposures were made. The version is added.
+        How the exposures were made, as it is when the file is closed. The version is added.
 
     Raises
     ------
@@ -83,7 +83,7 @@ class MosaicWriter:
         self._primary = Header([one for one in cards if one.keyword not in _COUNTS])
         self._wanted = tuple(ccds)
         self._written: list[str] = []
-        self._last = provenance_hdu(provenance or {})
+        self._provenance = provenance
         reserved = self._primary_cards([*self._wanted, ""])
         self._reserved = len("".join(reserved)) // 80
         self._stack = ExitStack()
@@ -149,7 +149,7 @@ class MosaicWriter:
         self._check_open()
         self._open = False
         with self._stack:
-            write_hdu(self._file, *self._last)
+            write_hdu(self._file, *provenance_hdu(self._provenance or {}))
             cards = self._primary_cards(list(self.missing))
             used = len("".join(cards)) // 80
             cards += [" " * 80] * (self._reserved - used)

@@ -89,6 +89,12 @@ class RawScan:
     _first: Hdu = field(repr=False)
     _places: tuple[_Place, ...] = field(repr=False)
 
+    @property
+    def pixels(self) -> int:
+        """Number of pixels of a CCD, both amplifiers and overscan; the same for all of them."""
+        rows, columns = _shape(self._places[0])
+        return rows * columns
+
     def header(self, ccd: int | str) -> Header:
         """Return the header of a CCD, repaired, as `read_raw` would give it.
 
@@ -224,6 +230,12 @@ class RawFile:
             filter=name or None,
             visit_info=visit_info(header, number, first.cards),
         )
+
+    def identity(self, ccd: int | str) -> str:
+        """Return the name of the file and CCD with the sum of its data, to say what was used."""
+        place = self._find(_number(self.path, ccd))
+        sums = "+".join(str(self._file.data_sum(hdu.index)) for hdu in place.hdus)
+        return f"{self.path.name}[ccd{place.ccd:02d}] DATASUM {sums}"
 
     def _read_any(self, ccd: int | str) -> Exposure:
         hdus = self._file.hdus
