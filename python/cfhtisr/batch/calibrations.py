@@ -1,0 +1,215 @@
+"""Calibration frames and defects: found by CCD, checked against the raw, assembled."""
+
+__all__ = ["KINDS", "CalibrationPaths", "Calibrations"]
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io.fits import Header
+
+from cfhtisr.errors import FileFormatError
+from cfhtisr.images.exposure import Exposure
+from cfhtisr.images.geom import Box2I
+from cfhtisr.io import open_raw, read_exposure
+from cfhtisr.io.defects import read_defects
+from cfhtisr.io.raw import Checksum, RawFile
+from cfhtisr.isr.assembly import assemble
+from cfhtisr.isr.conversion import to_float
+
+_log = logging.getLogger(__name__)
+
+KINDS = ("bias", "dark", "flat", "fringe")
+_OF_ONE_FILTER = ("flat", "fringe")
+_SUFFIXES = (".fits", ".fits.fz", ".fits.gz", ".fz", ".fit", ".fit.gz")
+
+
+@dataclass(frozen=True)
+class CalibrationPaths:
+    """Where the calibrations are; None switches a correction off.
+
+    Each is a multi-extension file with the CCDs, a file of one CCD, or a directory of files
+    of one CCD each, named so that ``ccdNN`` occurs in the name.
+    """
+
+    bias: Path | None = None
+    dark: Path | None = None
+    flat: Path | None = None
+    fringe: Path | None = None
+    defects: Path | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                object.__setattr__(self, field.name, Path(value))
+
+
+class Calibrations:
+    """The open calibration files of one process; keeps the frames of the CCD read last.
+
+    Parameters
+    ----------
+    paths : CalibrationPaths
+        Where they are.
+    checksum : {"error", "warn", "ignore"}, optional
+        What a wrong checksum leads to.
+    """
+
+    def __init__(self, paths: CalibrationPaths, checksum: Checksum = "error") -> None:
+        self.paths = paths
+        self._checksum = checksum
+        self._files = ExitStack()
+        self._open: dict[Path, RawFile] = {}
+        self._kept: dict[str, tuple[int, Exposure, str]] = {}
+
+    def frame(self, kind: str, raw: Exposure, n_ccd: int) -> tuple[Exposure, str] | None:
+        """Return the frame of one kind for the CCD of a raw, trimmed, and its identity.
+
+        Parameters
+        ----------
+        kind : {"bias", "dark", "flat", "fringe"}
+            What is wanted.
+        raw : Exposure
+            The raw that it is for.
+        n_ccd : int
+            Number of CCDs of the mosaic in the era of the raw.
+
+        Raises
+        ------
+        FileFormatError
+            If the file is of another kind, size, binning, filter or era, or lacks the CCD.
+        """
+        path: Path | None = getattr(self.paths, kind)
+        if path is None:
+            return None
+        assert raw.detector is not None
+        ccd = raw.detector.id
+        kept = self._kept.get(kind)
+        if kept is None or kept[0] != ccd:
+            self._kept.pop(kind, None)  # let go of the old planes before the new ones are made
+            frame, identity = self._read(kind, path, raw, n_ccd)
+            self._kept[kind] = kept = (ccd, frame, identity)
+        _check(kind, path, kept[1], raw)
+        return kept[1], kept[2]
+
+    def defects(self, raw: Exposure) -> tuple[list[Box2I], str] | None:
+        """Return the defects of the CCD of a raw in the trimmed CCD, and their identity."""
+        path = self.paths.defects
+        if path is None:
+            return None
+        assert raw.detector is not None
+        boxes = read_defects(
+            path,
+            raw.detector.id,
+            serial=raw.detector.serial or None,
+            shape=raw.detector.bbox.shape,
+            checksum=self._checksum,
+        )
+        outside = [box for box in boxes if not raw.detector.bbox.contains(box)]
+        if outside:
+            raise FileFormatError(
+                f"{path}, {raw.detector.name}: defect {outside[0].to_section()} reaches outside "
+                f"of the CCD, {raw.detector.bbox.to_section()}"
+            )
+        return boxes, f"{path.name}[{raw.detector.name}] {len(boxes)} boxes"
+
+    def close(self) -> None:
+        """Close the files and let go of the frames."""
+        self._files.close()
+        self._open.clear()
+        self._kept.clear()
+
+    def _read(self, kind: str, path: Path, raw: Exposure, n_ccd: int) -> tuple[Exposure, str]:
+        detector = raw.detector
+        assert detector is not None
+        file = _file_of_ccd(kind, path, detector.name) if path.is_dir() else path
+        if _is_product(file):
+            frame = read_exposure(file, ccd=detector.id)
+            identity = f"{file.name}[{detector.name}]"
+        else:
+            if file not in self._open:
+                opened = open_raw(file, processed=True, checksum=self._checksum)
+                self._open[file] = self._files.enter_context(opened)
+            era = self._open[file].scan.n_ccd
+            if era != n_ccd:
+                raise FileFormatError(
+                    f"{file}: the {kind} was made in the era of {era} CCDs, the exposure in that "
+                    f"of {n_ccd}"
+                )
+            frame = self._open[file].read(detector.id)
+            identity = self._open[file].identity(detector.id)
+        where = f"{file}, {detector.name}"
+        shape = frame.masked_image.shape
+        if shape not in (detector.raw_bbox.shape, detector.bbox.shape):
+            raise FileFormatError(
+                f"{where}: the {kind} has {_size(shape)} pixels, wanted "
+                f"{_size(detector.raw_bbox.shape)} (raw) or {_size(detector.bbox.shape)} (trimmed)"
+            )
+        planes = frame.masked_image
+        if planes.image.dtype != np.float32:
+            planes = to_float(planes)
+            planes.variance.array[...] = 0.0  # a frame of integers says nothing of its noise
+        if shape == detector.raw_bbox.shape:
+            planes = assemble(planes, detector)
+        return frame.with_pixels(planes), identity
+
+
+def _file_of_ccd(kind: str, folder: Path, name: str) -> Path:
+    files = sorted(file for file in _fits_files(folder) if name in file.name.lower())
+    if len(files) == 1:
+        return files[0]
+    found = "no file" if not files else f"{len(files)} files ({files[0].name}, {files[1].name} ...)"
+    raise FileFormatError(
+        f"{folder}: {found} with {name} in the name for the {kind}, wanted one FITS file"
+    )
+
+
+def _fits_files(folder: Path) -> Iterator[Path]:
+    return (file for file in folder.iterdir() if file.name.lower().endswith(_SUFFIXES))
+
+
+def _is_product(path: Path) -> bool:
+    """Whether a file has the layout that this package and LSST write: IMAGE, MASK, VARIANCE."""
+    from cfhtisr.io import FitsFile
+
+    with FitsFile(path, checksum="ignore") as file:
+        return any(str(hdu.header.get("EXTTYPE", hdu.name)) == "IMAGE" for hdu in file.hdus[1:3])
+
+
+def _size(shape: tuple[int, int]) -> str:
+    return f"{shape[1]} x {shape[0]}"
+
+
+def _check(kind: str, path: Path, frame: Exposure, raw: Exposure) -> None:
+    """Refuse a frame that was not made for exposures like this one."""
+    assert raw.detector is not None
+    where = f"{path}, {raw.detector.name}"
+    own, science = frame.metadata, raw.metadata
+    made_as = str(own.get("OBSTYPE", "")).strip().upper()
+    if made_as and made_as != kind.upper():
+        raise FileFormatError(
+            f"{where}: OBSTYPE is {made_as}, wanted {kind.upper()} for the {kind}"
+        )
+    ours, theirs = _binning(own), _binning(science)
+    if ours != theirs:
+        raise FileFormatError(
+            f"{where}: the {kind} is binned {ours[0]} x {ours[1]}, "
+            f"the exposure {theirs[0]} x {theirs[1]}"
+        )
+    if kind in _OF_ONE_FILTER:
+        if not frame.filter or not raw.filter:
+            _log.warning("%s: no filter is known of the %s or the exposure", where, kind)
+        elif frame.filter != raw.filter:
+            raise FileFormatError(
+                f"{where}: the {kind} was taken in filter {frame.filter}, "
+                f"the exposure in {raw.filter}"
+            )
+
+
+def _binning(header: Header) -> tuple[Any, Any]:
+    return (header.get("CCDBIN1", 1), header.get("CCDBIN2", 1))

@@ -1,0 +1,35 @@
+"""What a summary says of a corrected CCD."""
+
+__all__ = ["measure"]
+
+from typing import Any
+
+import numpy as np
+
+from cfhtisr.images.exposure import Exposure
+from cfhtisr.isr import statistics
+
+_STEPS = ("BIAS", "DARK", "FLAT", "FRINGE", "DEFECT")
+
+
+def measure(exposure: Exposure) -> dict[str, Any]:
+    """Return levels, sky, noise and the number of pixels in each plane.
+
+    Sky and noise are the clipped mean and standard deviation of the pixels without flags
+    [unit of the image].
+    """
+    header, mask = exposure.metadata, exposure.mask
+    every = sum(1 << bit for bit in mask.planes().values())
+    sky, noise = statistics.compute(
+        exposure.image.array, ("MEANCLIP", "STDEVCLIP"), mask=mask.array, and_mask=every
+    )
+    facts: dict[str, Any] = {"sky": float(sky), "noise": float(noise)}
+    for name in ("A", "B"):
+        facts[f"overscan_{name}"] = header.get(f"ISR_OSCAN_LEVEL{name}")
+    facts["saturation"] = header.get("SATURATE")
+    values, counts = np.unique(mask.array, return_counts=True)
+    facts["planes"] = {
+        name: int(counts[(values >> bit & 1).astype(bool)].sum())
+        for name, bit in mask.planes().items()
+    }
+    return facts

@@ -1,0 +1,68 @@
+"""The ``cfhtisr`` command: one subcommand per file of this package."""
+
+__all__ = ["main"]
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+from cfhtisr import __version__
+
+COMMANDS = ("run", "info", "verify", "config", "simulate", "demo")
+
+_EPILOG = """\
+examples:
+  cfhtisr info *.fits.fz                       what is in these files
+  cfhtisr run 1927963o.fits.fz -o out          overscan, saturation, variance, no calibrations
+  cfhtisr run *o.fits.fz -o out --bias B.fits.fz --flat F.fits.fz --defects masks/ -j 2
+  cfhtisr config                               every setting, what it means, what it is now
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="cfhtisr",
+        description="Remove the instrument signature from CFHT MegaCam exposures.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"cfhtisr {__version__}")
+    top.add_argument("-v", "--verbose", action="count", default=0, help="log more; twice: debug")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        importlib.import_module(f"cfhtisr.cli.{name}").add_parser(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status.
+
+    0: all went well; 1: some of it failed, and was named; 2: the call itself is wrong;
+    130: interrupted.
+    """
+    options = parser().parse_args(arguments)
+    # What is warned of is repeated for each CCD; the products and the summary say it anyway.
+    level = (logging.ERROR, logging.INFO, logging.DEBUG)[min(options.verbose, 2)]
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        status: int = options.run(options)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
+        return 1
+    except KeyboardInterrupt:
+        print("cfhtisr: interrupted; what was finished is kept", file=sys.stderr)
+        return 130
+    except (OSError, ValueError, LookupError, RuntimeError, AttributeError) as error:
+        if options.verbose > 1:
+            raise
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f"cfhtisr: {text}", file=sys.stderr)
+        return 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""``cfhtisr run``: raw exposures in, corrected CCDs out."""
+
+__all__ = ["add_parser"]
+
+import argparse
+import itertools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cfhtisr.cli._ccds import ccd_list
+from cfhtisr.cli.arguments import add_configuration, positive
+
+if TYPE_CHECKING:
+    from cfhtisr.batch import Outcome, Report
+
+_DESCRIPTION = """\
+Correct raw MegaCam exposures and write, for each CCD, the image [ADU], its mask and its
+variance [ADU^2] as OUT/<raw>-ccdNN.fits.
+
+Always done: saturation mask, overscan, trimming and assembly, variance, widening of
+saturation trails, interpolation of saturated and invalid pixels. Bias, dark, flat, fringe and
+defects are done when their calibration is given; the summary and the header say which were
+not. Calibrations are multi-extension files or folders of one file per CCD (ccdNN in the
+name), in raw geometry (2112 x 4644) or trimmed (2048 x 4612).
+"""
+
+_EPILOG = """\
+Finished CCDs of the same input and configuration are verified and skipped; --redo does them
+again. A CCD that fails does not keep the others: the exit status is 1 and the end of the
+output lists it. A product needs 113 MB per CCD; memory is about 0.7 GB per process.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "run",
+        help="correct raw exposures",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("raws", nargs="+", type=Path, metavar="RAW", help="plain, .gz or .fz")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder")
+    parser.add_argument("--ccd", type=ccd_list, metavar="LIST", help="such as 7 or 0..35; all")
+    group = parser.add_argument_group("calibrations", "files or folders")
+    for kind, text in (
+        ("bias", "master bias [ADU]"),
+        ("dark", "master dark [ADU], scaled by its DARKTIME"),
+        ("flat", "master flat, of the filter of the raws"),
+        ("fringe", "master fringe frame, of the filter of the raws"),
+        ("defects", "FITS table, Elixir mask, DS9 regions or list of boxes"),
+    ):
+        group.add_argument(f"--{kind}", type=Path, metavar="F", help=text)
+    add_configuration(parser)
+    group = parser.add_argument_group("products")
+    group.add_argument(
+        "--format", choices=["ccd", "mosaic"], default="ccd", help="a file per CCD, or per exposure"
+    )
+    group.add_argument("--weight", action="store_true", help="weight and flag maps as well")
+    group.add_argument("--report", type=Path, metavar="FILE", help="all outcomes, as JSON")
+    group.add_argument("--redo", action="store_true", help="correct again what is finished")
+    group.add_argument("--no-sync", action="store_true", help="do not wait for the disk")
+    group = parser.add_argument_group("inputs")
+    group.add_argument(
+        "--processed", action="store_true", help="take files that the observatory has processed"
+    )
+    group.add_argument(
+        "--checksum",
+        choices=["error", "warn", "ignore"],
+        default="error",
+        help="what a wrong CHECKSUM or DATASUM leads to",
+    )
+    group = parser.add_argument_group("resources")
+    group.add_argument("-j", "--jobs", type=positive, default=1, metavar="N", help="processes")
+    group.add_argument("--threads", type=positive, metavar="N", help="threads of all together")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Correct, show progress, print the summary."""
+    from cfhtisr import batch
+    from cfhtisr.batch.correct import Plan
+    from cfhtisr.cli._progress import progress
+    from cfhtisr.cli.settings import configuration, match_calibrations
+
+    paths = batch.CalibrationPaths(
+        options.bias, options.dark, options.flat, options.fringe, options.defects
+    )
+    config = configuration(options)
+    off = match_calibrations(config, paths, options.overrides)
+    config.validate()
+    plan = Plan(
+        output=options.output,
+        config=config,
+        calibrations=paths,
+        layout=options.format,
+        weight=options.weight,
+        processed=options.processed,
+        checksum=options.checksum,
+        redo=options.redo,
+        sync=not options.no_sync,
+    )
+    if off:
+        print(f"off, for want of a calibration: {', '.join(off)}")
+    totals: list[int] = []
+    with progress("correcting") as tell:
+        done = itertools.count(1)
+        report = batch.run(
+            options.raws,
+            plan,
+            options.ccd,
+            jobs=options.jobs,
+            threads=options.threads,
+            started=totals.append,
+            progress=lambda outcome: tell(next(done), totals[0], _line(outcome)),
+        )
+    if options.report is not None:
+        options.report.write_text(report.to_json() + "\n")
+    return _finish(report)
+
+
+def _line(outcome: "Outcome") -> str:
+    text = f"{outcome.raw} ccd{outcome.ccd:02d} {outcome.status}"
+    if outcome.status == "done":
+        facts = outcome.facts
+        text += f" {outcome.seconds:.1f} s, sky {facts['sky']:.1f}, noise {facts['noise']:.2f}"
+    if outcome.status == "failed":
+        text += f": {outcome.message}"
+    return text
+
+
+def _finish(report: "Report") -> int:
+    print(report.summary())
+    for outcome in report.failed:
+        print(f"  {outcome.raw} ccd{outcome.ccd:02d}: {outcome.message}", file=sys.stderr)
+    return 1 if report.failed else 0

@@ -1,0 +1,51 @@
+"""The configuration that a command line asks for."""
+
+__all__ = ["configuration", "match_calibrations"]
+
+import argparse
+
+from cfhtisr import config_files
+from cfhtisr.batch.calibrations import KINDS, CalibrationPaths
+from cfhtisr.tasks import presets
+from cfhtisr.tasks.cfht import CfhtIsrTaskConfig
+
+_FLAGS = {"bias": "doBias", "dark": "doDark", "flat": "doFlat", "fringe": "doFringe"} | {
+    "defects": "doDefect"
+}
+
+
+def configuration(options: argparse.Namespace) -> CfhtIsrTaskConfig:
+    """Return the defaults, the preset, then the overrides from left to right."""
+    config = CfhtIsrTaskConfig()
+    if options.preset:
+        presets.apply(config, options.preset)
+    for kind, value in options.overrides:
+        if kind == "file":
+            config_files.apply(config, value, allow_code=options.allow_code)
+        else:
+            config_files.apply_item(config, value)
+    return config
+
+
+def match_calibrations(
+    config: CfhtIsrTaskConfig, paths: CalibrationPaths, overrides: list[tuple[str, str]]
+) -> list[str]:
+    """Switch each correction on or off as its calibration is given; return those that are off.
+
+    Raises
+    ------
+    ValueError
+        If the call asks for a correction by name and gives no calibration, or the reverse.
+    """
+    items = [value for kind, value in overrides if kind == "item" and "=" in value]
+    asked = dict(item.split("=", 1) for item in items)
+    off = []
+    for kind in (*KINDS, "defects"):
+        flag, given = _FLAGS[kind], getattr(paths, kind) is not None
+        if flag in asked and getattr(config, flag) != given:
+            problem = f"but no --{kind}" if not given else f"and --{kind}, which contradict"
+            raise ValueError(f"the call has -c {flag}={asked[flag]} {problem}")
+        setattr(config, flag, given)
+        if not given:
+            off.append(kind)
+    return off
