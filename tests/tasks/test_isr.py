@@ -4,6 +4,9 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 from numpy.testing import assert_allclose, assert_array_equal
 
 import small_ccd
@@ -323,3 +326,37 @@ def test_gains_take_the_place_of_the_flat():
     config.normalizeGains = True
     equal = IsrTask(config=config).run(raw).exposure.image.array
     assert np.median(equal[:, :20]) == pytest.approx(np.median(equal[:, 20:]), rel=1e-6)
+
+
+@pytest.mark.parametrize("fields", [{"doAssembleCcd": False}, {}])
+def test_an_untrimmed_frame_has_its_variance_everywhere(fields):
+    config = nothing_on(doConvertIntToFloat=True, doVariance=True, doAssembleCcd=True)
+    for name, value in fields.items():
+        setattr(config, name, value)
+    config.assembleCcd.doTrim = False
+    raw = small_ccd.raw()
+    for amp in raw.detector:
+        amp.gain, amp.read_noise = small_ccd.GAINS[amp.name], small_ccd.NOISES[amp.name]
+    made = IsrTask(config=config).run(raw).exposure
+    gain = np.repeat([1.6, 1.5], 24)
+    noise = np.repeat([4.0, 5.0], 24)
+    assert_allclose(made.variance.array, raw.image.array / gain + (noise / gain) ** 2, rtol=1e-6)
+
+
+@given(
+    npst.arrays(np.uint16, small_ccd.RAW_SHAPE, elements=st.integers(0, 30000)),
+    st.integers(0, 30000),
+    st.sampled_from(["none", "lsst-v17"]),
+)
+def test_a_constant_under_the_whole_frame_changes_nothing(pixels, pedestal, parity):
+    """Whatever level the electronics add to data and overscan alike is found and removed."""
+    task = IsrTask(config=configured(parity=parity, overscanFitType="MEDIAN"))
+    results = []
+    for image in (pixels, pixels + np.uint16(pedestal)):
+        raw = small_ccd.raw()
+        raw.image.array[...] = image
+        results.append(run(raw, task).exposure)
+    one, other = (result.masked_image for result in results)
+    assert_array_equal(one.mask.array, other.mask.array)
+    assert_allclose(one.image.array, other.image.array, rtol=1e-5, atol=0.02)
+    assert np.isfinite(one.image.array).all()

@@ -62,6 +62,8 @@ class AmplifierMethods:
         if config.doSuspect:
             levels[config.suspectMaskName] = amp.suspect_level
         part = planes.subset(box)
+        for plane in (config.saturatedMaskName, config.suspectMaskName):
+            Mask.add_plane(plane)
         for plane, level in levels.items():
             self._threshold(part, level, plane)
         flags = Mask.bitmask([config.saturatedMaskName, config.suspectMaskName])
@@ -300,10 +302,20 @@ class AmplifierMethods:
 
     def _raw_box(self, exposure: Exposure, amp: Amplifier) -> Box2I:
         """Return an amplifier's box in a frame that may be raw or assembled."""
-        return amp.raw_bbox if exposure.bbox.contains(amp.raw_bbox) else amp.bbox
+        return amp.raw_bbox if _is_raw(exposure, amp) else amp.bbox
 
     def _data_box(self, exposure: Exposure, amp: Amplifier) -> Box2I:
-        return amp.raw_data_bbox if exposure.bbox.contains(amp.raw_bbox) else amp.bbox
+        return amp.raw_data_bbox if _is_raw(exposure, amp) else amp.bbox
+
+
+def _is_raw(exposure: Exposure, amp: Amplifier) -> bool:
+    """Return whether an amplifier's raw boxes speak of this frame."""
+    frame, detector = exposure.bbox, exposure.detector
+    if not amp.has_raw_info or not frame.contains(amp.raw_bbox):
+        return False
+    if detector is None or frame.contains(detector.raw_bbox):
+        return True
+    return frame != detector.bbox  # a part of a raw frame, rather than an assembled CCD
 
 
 def _note(header: Any, key: str, value: float, comment: str) -> None:

@@ -21,6 +21,7 @@ class FrameMethods:
         config: Any
         log: Any
         metadata: Any
+        amplifierBox: Any
         _v17: bool
 
     def convertIntToFloat(self, exposure: Exposure) -> Exposure:
@@ -235,6 +236,9 @@ class FrameMethods:
     def setBadRegions(self, exposure: Exposure) -> None:
         """Give BAD pixels that were not interpolated a typical value, in place."""
         planes = exposure.masked_image
+        bad, repaired = Mask.bitmask("BAD"), Mask.bitmask("INTRP")
+        if not (planes.mask.array & np.int32(bad | repaired) == bad).any():
+            return  # nothing to fill: spare the statistic of the whole frame
         statistic = "MEDIAN" if self._v17 else self.config.badStatistic
         count, value = bad_regions.fill(planes.image, planes.mask, statistic)
         if count:
@@ -242,7 +246,8 @@ class FrameMethods:
 
     def applyGains(self, exposure: Exposure, amplifiers: Any) -> None:
         """Multiply each amplifier by its gain, in place."""
-        parts = [exposure.masked_image.subset(amp.bbox) for amp in amplifiers]
+        planes = exposure.masked_image
+        parts = [planes.subset(self.amplifierBox(exposure, amp)) for amp in amplifiers]
         levels = []
         for part, amp in zip(parts, amplifiers, strict=True):
             self._scale(part, amp.gain)

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 from lsst.pex.config import ConfigurableField
 
 from cfhtisr import config as plain
+from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.camera.detector import Detector
-from cfhtisr.images import Exposure
+from cfhtisr.images import Box2I, Exposure
 from cfhtisr.isr import parity as _parity
 from cfhtisr.pipe import Struct, Task, timeMethod
 from cfhtisr.tasks import steps
@@ -113,6 +114,17 @@ class IsrTask(AmplifierMethods, FrameMethods, InputMethods, Task):
     @property
     def _v17(self) -> bool:  # type: ignore[override]
         return self.is_v17
+
+    def amplifierBox(self, exposure: Exposure, amp: Amplifier) -> Box2I:
+        """Return the box of an amplifier in the exposure as it is after assembly.
+
+        Without trimming it is where the raw pixels went. (With parity lsst-v17 it is the box
+        of the trimmed CCD all the same.)
+        """
+        detector = exposure.detector
+        if self.is_v17 or detector is None or exposure.bbox == detector.bbox:
+            return amp.bbox
+        return self._raw_box(exposure, detector[amp.name])
 
     @timeMethod
     def run(

@@ -117,8 +117,9 @@ def _variance(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
             continue
         result = data.overscans.get(amp.name)
         overscan = None if result is None else result.overscanImage
-        part = exposure.subset(amp.bbox)
-        box = amp.bbox.shifted_by(-exposure.bbox.x0, -exposure.bbox.y0)
+        place = task.amplifierBox(exposure, amp)
+        part = exposure.subset(place)
+        box = place.shifted_by(-exposure.bbox.x0, -exposure.bbox.y0)
         extra = None if bias is None else bias[box.slices]
         if ours:
             task.updateVariance(part, amp, overscan, biasVariance=extra)
