@@ -497,6 +497,8 @@ class TestHostile:
             ("BITPIX", "17"),
             ("BITPIX", "-128"),
             ("PCOUNT", "-1"),
+            ("PCOUNT", "9" * 19),
+            ("NAXIS2", "9" * 30),
             ("GCOUNT", "T"),
             ("BZERO", "'abc'"),
             ("BSCALE", "1E999"),
@@ -549,6 +551,8 @@ class TestHostile:
             ("TFORM1", "'2J'", "COMPRESSED_DATA"),
             ("NAXIS1", "4", "TFORM1"),
             ("PCOUNT", "9999999999", "truncated"),
+            ("PCOUNT", "9" * 19, "PCOUNT"),
+            ("ZNAXIS2", "9" * 30, "ZNAXIS2"),
             ("PCOUNT", "10", "heap"),
         ],
     )

@@ -24,15 +24,20 @@ _DTYPES = {
 }
 
 
+# Beyond this nothing is counted or measured in a file: what is more is damage.
+_MOST = 2**40
+
+
 def whole(
     cards: Cards, keyword: str, where: str, default: int | None = None, least: int = 0
 ) -> int:
-    """Return the whole number of a card; `FileFormatError` unless it is one, from `least` up."""
+    """Return the whole number of a card, from `least` to 2**40; else raise `FileFormatError`."""
     value = cards.get(keyword, default)
-    if type(value) is int and value >= least:
+    if type(value) is int and least <= value <= _MOST:
         return value
     came = repr(value) if keyword in cards else "missing"
-    raise FileFormatError(f"{where}: {keyword} is {came}, wanted a whole number from {least} up")
+    wanted = f"a whole number from {least} to 2**40"
+    raise FileFormatError(f"{where}: {keyword} is {came}, wanted {wanted}")
 
 
 def number(cards: Cards, keyword: str, where: str, default: float) -> float:
@@ -110,7 +115,12 @@ class Hdu:
         for axis in axes:
             pixels *= axis
         count = whole(self.cards, "PCOUNT", self.where, 0) + pixels
-        return abs(self.bitpix) // 8 * whole(self.cards, "GCOUNT", self.where, 1) * count
+        size = abs(self.bitpix) // 8 * whole(self.cards, "GCOUNT", self.where, 1) * count
+        if size > _MOST:
+            raise FileFormatError(
+                f"{self.where}: NAXISn, PCOUNT, GCOUNT claim {size} bytes of data"
+            )
+        return size
 
     @property
     def end(self) -> int:
