@@ -450,3 +450,8 @@ class OutputConfig(Config):
     """What is stored."""
 
     doWrite = Field[bool](doc="Store the corrected exposure?", default=True)
+    pixelUnit = _choice(
+        doc="Unit of the corrected pixels; every step works in ADU.",
+        default="adu",
+        allowed={"adu": "Counts.", "electron": "Electrons: each amplifier times its gain."},
+    )

@@ -105,6 +105,18 @@ def test_fringes_come_as_a_frame_a_list_or_a_struct():
     assert (none.image.array != results[0].image.array).any()
 
 
+def test_a_raw_frame_as_calibration_is_refused_with_a_hint():
+    with pytest.raises(RuntimeError, match=r"48 x 12 pixels, wanted 40 x 12.*assembleCcd first"):
+        run(small_ccd.raw(), bias=small_ccd.raw(dtype=np.float32))
+
+
+def test_an_overscan_without_a_usable_pixel_names_its_amplifier():
+    raw = small_ccd.raw(dtype=np.float32)
+    raw.image.array[:, :4] = np.nan
+    with pytest.raises(RuntimeError, match="amplifier A of ccd00: overscan has no usable pixel"):
+        run(raw)
+
+
 def test_rows_of_the_overscan_are_followed():
     raw = small_ccd.raw(dtype=np.float32)
     raw.image.array[4] += 300
@@ -121,6 +133,19 @@ def test_both_ways_of_computing_agree_where_nothing_is_odd(parity, filter):
     assert abs(np.median(corrected.image.array) - 495) < 12
     assert np.isfinite(corrected.image.array).all()
     assert corrected.metadata["ISRFRNG"] is (filter == "i.MP9701")
+
+
+def test_electrons_on_request():
+    adu = run(small_ccd.raw())
+    electrons = run(small_ccd.raw(), configured(pixelUnit="electron"))
+    gains = np.repeat(np.float32([1.6, 1.5]), 20)
+    assert_allclose(electrons.image.array, adu.image.array * gains, rtol=1e-6)
+    assert_allclose(electrons.variance.array, adu.variance.array * gains**2, rtol=1e-6)
+    assert electrons.flux_mag0 == pytest.approx(adu.flux_mag0 * 1.55)
+    header = electrons.metadata
+    assert (header["BUNIT"], header["GAIN"]) == ("electron", 1.0)
+    assert header["SATURATE"] == pytest.approx((61000 - 1200) * 1.5, abs=5)
+    assert (adu.metadata["BUNIT"], adu.metadata["GAIN"]) == ("adu", pytest.approx(1.55))
 
 
 def golden_boxes(corners):

@@ -26,8 +26,8 @@ doUseSensorTransmission doUseAtmosphereTransmission doWrite
 
 
 def test_every_documented_field_is_there():
-    assert set(IsrTaskConfig._fields) == {*DOCUMENTED, "parity"}
-    assert set(CfhtIsrTaskConfig._fields) == {*DOCUMENTED, "parity", "safe"}
+    assert set(IsrTaskConfig._fields) == {*DOCUMENTED, "parity", "pixelUnit"}
+    assert set(CfhtIsrTaskConfig._fields) == {*DOCUMENTED, "parity", "pixelUnit", "safe"}
 
 
 def test_documented_defaults_of_subtasks():

@@ -225,7 +225,9 @@ class AmplifierMethods:
                 parity=config.parity,
             )
         except ValueError as error:
-            raise RuntimeError(f"amplifier {amp.name}: {error}") from error
+            detector = exposure.detector
+            where = "" if detector is None else f" of {detector.name}"
+            raise RuntimeError(f"amplifier {amp.name}{where}: {error}") from error
         level = result.level
         if isinstance(level, np.ndarray):
             clip = config.qa.flatness

@@ -258,6 +258,13 @@ class FrameMethods:
                 if level != 0:
                     self._scale(part, common / level)
 
+    def toElectrons(self, exposure: Exposure, amplifiers: Any) -> None:
+        """Turn ADU into electrons, in place; the zero point follows the mean gain."""
+        for amp in amplifiers:
+            part = exposure.masked_image.subset(self.amplifierBox(exposure, amp))
+            self._scale(part, amp.gain)
+        exposure.flux_mag0 *= float(np.mean([amp.gain for amp in amplifiers]))
+
     @staticmethod
     def _scale(part: MaskedImage, gain: float) -> None:
         factor = np.float32(gain)

@@ -271,9 +271,11 @@ class IsrTask(AmplifierMethods, FrameMethods, InputMethods, Task):
             if config.doTrimToMatchCalib and name != "fringe":
                 continue
             if frame.masked_image.shape != shape:
+                raw = detector is not None and frame.masked_image.shape == detector.raw_bbox.shape
+                hint = "; it is a raw frame, pass it through assembleCcd first" if raw else ""
                 raise RuntimeError(
                     f"the {name} frame has {frame.width} x {frame.height} pixels, wanted "
-                    f"{shape[1]} x {shape[0]} as the assembled exposure"
+                    f"{shape[1]} x {shape[0]} as the assembled exposure{hint}"
                 )
         if config.doDark:
             for what, each in (("exposure", exposure), ("dark frame", data.dark)):

@@ -46,7 +46,8 @@ def note(header: "Header", key: str, value: Any, comment: str) -> None:
 def record(exposure: Exposure, data: IsrData, parity: str) -> None:
     """Note in the header which corrections ran, with which values, and what is masked."""
     header = exposure.metadata
-    note(header, "BUNIT", "adu", "unit of the pixels")
+    electrons = data.done.get("electrons", False) or data.done.get("gains", False)
+    note(header, "BUNIT", "electron" if electrons else "adu", "unit of the pixels")
     note(header, "ISRPARIT", parity, "correct (none) or as the reference")
     for key, (step, comment) in CORRECTIONS.items():
         note(header, key, bool(data.done.get(step, False)), comment)
@@ -56,7 +57,7 @@ def record(exposure: Exposure, data: IsrData, parity: str) -> None:
         note(header, f"ISR_GAIN{amp.name}", amp.gain, "[electron/adu] gain")
         note(header, f"ISR_READNOISE{amp.name}", amp.read_noise, "[electron] read noise")
     if parity == "none" and data.amplifiers and data.done.get("assemble", False):
-        _rewrite(exposure, data)
+        _rewrite(exposure, data, electrons)
     mask = exposure.mask.array
     flagged = mask[mask != 0]
     for plane, bit in Mask.planes().items():
@@ -65,16 +66,18 @@ def record(exposure: Exposure, data: IsrData, parity: str) -> None:
             note(header, f"ISR_NPIX_{plane}", count, f"pixels in plane {plane}")
 
 
-def _rewrite(exposure: Exposure, data: IsrData) -> None:
+def _rewrite(exposure: Exposure, data: IsrData, electrons: bool) -> None:
     """Write what holds for the pixels as they are now, amplifiers joined."""
     header = exposure.metadata
     amps = data.amplifiers
-    note(header, "GAIN", float(np.mean([amp.gain for amp in amps])), "[electron/adu] mean gain")
+    gain = 1.0 if electrons else float(np.mean([amp.gain for amp in amps]))
+    note(header, "GAIN", gain, "[electron] per unit of the pixels, mean of the amplifiers")
     noise = float(np.sqrt(np.mean([amp.read_noise**2 for amp in amps])))
     note(header, "RDNOISE", noise, "[electron] read noise, rms of the amplifiers")
     levels = []
     for amp in amps:
         oscan = data.overscans.get(amp.name)
-        levels.append(amp.saturation - (0.0 if oscan is None else oscan.level))
+        level = amp.saturation - (0.0 if oscan is None else oscan.level)
+        levels.append(level * amp.gain if electrons else level)
     if levels and all(math.isfinite(level) for level in levels):
-        note(header, "SATURATE", min(levels), "[adu] saturation level, overscan subtracted")
+        note(header, "SATURATE", min(levels), "saturation level in the unit of the pixels")

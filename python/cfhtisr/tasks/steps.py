@@ -227,6 +227,11 @@ STEPS: tuple[Step, ...] = (
     Step("masking", lambda t, e, d: t.masking.run(e), "doCameraSpecificMasking"),
     Step("zeroPoint", lambda t, e, d: t.roughZeroPoint(e)),
     Step("vignette", _vignette, "doVignette"),
+    Step(
+        "electrons",
+        lambda t, e, d: t.toElectrons(e, d.amplifiers),
+        when=lambda t, d: t.config.pixelUnit == "electron" and not t.config.doApplyGains,
+    ),
 )
 """The sequence. A step of a later release has its place in `UNAVAILABLE` until it comes."""
 
