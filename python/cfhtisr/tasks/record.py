@@ -3,7 +3,6 @@
 __all__ = ["note", "record"]
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,9 +37,12 @@ def note(header: "Header", key: str, value: Any, comment: str) -> None:
     """
     if isinstance(value, float | np.floating):
         value = float(value) if math.isfinite(value) else None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a long comment is cut, a long key becomes HIERARCH
-        header[key if len(key) <= 8 else f"HIERARCH {key}"] = (value, comment)
+    if len(key) > 8:
+        key = f"HIERARCH {key}"
+        room = 80 - len(key) - len(" = ") - len(str(value)) - len(" / ")
+    else:
+        room = 80 - 10 - max(20, len(str(value)) + 2) - len(" / ")
+    header[key] = (value, comment[: max(0, room)].rstrip())  # astropy warns of what it cuts
 
 
 def record(exposure: Exposure, data: IsrData, parity: str) -> None:
@@ -71,7 +73,7 @@ def _rewrite(exposure: Exposure, data: IsrData, electrons: bool) -> None:
     header = exposure.metadata
     amps = data.amplifiers
     gain = 1.0 if electrons else float(np.mean([amp.gain for amp in amps]))
-    note(header, "GAIN", gain, "[electron] per unit of the pixels, mean of the amplifiers")
+    note(header, "GAIN", gain, "[electron] per unit of the pixels, mean")
     noise = float(np.sqrt(np.mean([amp.read_noise**2 for amp in amps])))
     note(header, "RDNOISE", noise, "[electron] read noise, rms of the amplifiers")
     levels = []
