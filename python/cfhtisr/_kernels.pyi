@@ -5,73 +5,103 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
-I32 = NDArray[np.int32]
-I64 = NDArray[np.int64]
-U16 = NDArray[np.uint16]
-U8 = NDArray[np.uint8]
-Planes = tuple[F32, I32, F32]
+__all__ = [
+    "Inflater",
+    "datasum",
+    "decode_tiles",
+    "divide_flat",
+    "fill_bad_regions",
+    "grow",
+    "interpolate_boxes",
+    "interpolate_mask",
+    "mask_boxes",
+    "mask_nans",
+    "measure_fringe",
+    "num_threads",
+    "overscan_fit",
+    "overscan_integer_median",
+    "place",
+    "row_median",
+    "saturation_edge",
+    "set_num_threads",
+    "statistics_compute",
+    "subtract_bias",
+    "subtract_scaled",
+    "threshold",
+    "to_float",
+    "unpack_pixels",
+    "update_variance",
+    "update_variance_v17",
+    "widen_saturation_trails",
+]
+
+_F32 = NDArray[np.float32]
+_F64 = NDArray[np.float64]
+_I32 = NDArray[np.int32]
+_I64 = NDArray[np.int64]
+_U16 = NDArray[np.uint16]
+_U8 = NDArray[np.uint8]
+_Planes = tuple[_F32, _I32, _F32]
 
 # assembly
-def place(target: Planes, raw: Planes, flip_x: bool, flip_y: bool) -> None: ...
+def place(target: _Planes, raw: _Planes, flip_x: bool, flip_y: bool) -> None: ...
 
 # bad_regions
-def fill_bad_regions(image: F32, mask: I32, bad: int, repaired: int, value: float) -> int: ...
+def fill_bad_regions(image: _F32, mask: _I32, bad: int, repaired: int, value: float) -> int: ...
 
 # calibration
-def subtract_bias(target: Planes, bias: Planes) -> None: ...
-def subtract_scaled(target: Planes, other: Planes, scale: float, invert: bool) -> None: ...
-def divide_flat(target: Planes, flat: Planes, scale: float, invert: bool) -> None: ...
+def subtract_bias(target: _Planes, bias: _Planes) -> None: ...
+def subtract_scaled(target: _Planes, other: _Planes, scale: float, invert: bool) -> None: ...
+def divide_flat(target: _Planes, flat: _Planes, scale: float, invert: bool) -> None: ...
 
 # checksum
-def datasum(bytes: U8, start: int, phase: int) -> int: ...
+def datasum(bytes: _U8, start: int, phase: int) -> int: ...
 
 # codec
 def decode_tiles(
-    bytes: U8,
-    tiles: tuple[I64, I64, U8, F64, F64, I64],
+    bytes: _U8,
+    tiles: tuple[_I64, _I64, _U8, _F64, _F64, _I64],
     grid: tuple[int, int, int, int, int],
     coding: tuple[str, int, int, int, str | None, int],
     scaling: tuple[float, float, int | None] | None,
     out: NDArray[Any],
 ) -> None: ...
 def unpack_pixels(
-    bytes: U8, bitpix: int, scaling: tuple[float, float, int | None] | None, out: NDArray[Any]
+    bytes: _U8, bitpix: int, scaling: tuple[float, float, int | None] | None, out: NDArray[Any]
 ) -> None: ...
 
 # conversion
-def to_float(raw: NDArray[Any], image: F32, variance: F32) -> None: ...
+def to_float(raw: NDArray[Any], image: _F32, variance: _F32) -> None: ...
 
 # fringe
 def measure_fringe(
-    image: F32,
-    mask: I32,
+    image: _F32,
+    mask: _I32,
     and_mask: int,
-    x: I64,
-    y: I64,
+    x: _I64,
+    y: _I64,
     small: int,
     large: int,
     statistic: str,
     n_sigma: float,
     n_iter: int,
-) -> F64: ...
+) -> _F64: ...
 
 # interpolation
 def interpolate_boxes(
-    image: F32,
-    mask: I32,
-    variance: F32,
-    boxes: I32,
+    image: _F32,
+    mask: _I32,
+    variance: _F32,
+    boxes: _I32,
     flag: int,
     fallback: tuple[float, float] | None,
     use_edge: bool,
     reference: bool,
 ) -> int | None: ...
 def interpolate_mask(
-    image: F32,
-    mask: I32,
-    variance: F32,
+    image: _F32,
+    mask: _I32,
+    variance: _F32,
     bits: int,
     flag: int,
     fallback: tuple[float, float] | None,
@@ -81,27 +111,27 @@ def interpolate_mask(
 # inflate
 @final
 class Inflater:
-    def inflate(self, packed: U8, out: U8) -> tuple[int, int, bool]: ...
+    def inflate(self, packed: _U8, out: _U8) -> tuple[int, int, bool]: ...
 
 # masking
-def grow(mask: I32, bits: int, radius: int, circle: bool) -> None: ...
-def mask_boxes(mask: I32, boxes: I32, bits: int) -> None: ...
-def mask_nans(image: F32, mask: I32, variance: F32, bits: int, allow: int) -> int: ...
-def threshold(image: F32 | U16, mask: I32, level: float, bits: int) -> None: ...
-def widen_saturation_trails(mask: I32, bits: int) -> None: ...
+def grow(mask: _I32, bits: int, radius: int, circle: bool) -> None: ...
+def mask_boxes(mask: _I32, boxes: _I32, bits: int) -> None: ...
+def mask_nans(image: _F32, mask: _I32, variance: _F32, bits: int, allow: int) -> int: ...
+def threshold(image: _F32 | _U16, mask: _I32, level: float, bits: int) -> None: ...
+def widen_saturation_trails(mask: _I32, bits: int) -> None: ...
 
 # overscan
 def overscan_fit(
-    image: F32,
-    mask: I32 | None,
+    image: _F32,
+    mask: _I32 | None,
     reject: int,
     n_sigma: float,
     fit_type: str,
     order: int,
     reference: bool,
-) -> tuple[F32, NDArray[np.bool_]]: ...
-def overscan_integer_median(image: F32, mask: I32 | None, reject: int) -> float: ...
-def row_median(image: F32, mask: I32, reject: int) -> F32: ...
+) -> tuple[_F32, NDArray[np.bool_]]: ...
+def overscan_integer_median(image: _F32, mask: _I32 | None, reject: int) -> float: ...
+def row_median(image: _F32, mask: _I32, reject: int) -> _F32: ...
 
 # pool
 def num_threads() -> int: ...
@@ -113,7 +143,7 @@ def saturation_edge(image: NDArray[Any]) -> float | None: ...
 # statistics
 def statistics_compute(
     image: NDArray[Any],
-    mask: I32 | None,
+    mask: _I32 | None,
     what: Sequence[str],
     reject: int,
     n_sigma: float,
@@ -122,6 +152,6 @@ def statistics_compute(
 
 # variance
 def update_variance(
-    image: F32, variance: F32, gain: float, read_noise: float, bias_variance: F32 | None
+    image: _F32, variance: _F32, gain: float, read_noise: float, bias_variance: _F32 | None
 ) -> None: ...
-def update_variance_v17(image: F32, variance: F32, gain: float, read_noise: float) -> None: ...
+def update_variance_v17(image: _F32, variance: _F32, gain: float, read_noise: float) -> None: ...
