@@ -379,3 +379,44 @@ def test_notes_fit_into_a_card(value, comment):
         else:
             assert again[key] == pytest.approx(value, rel=1e-12)
     assert len(again) == 2
+
+
+@pytest.mark.parametrize("parity", ["none", "lsst-v17"])
+def test_who_decides_on_the_interpolation_of_saturation(parity):
+    """The reference looked at doSaturation; the field of that name decides now."""
+    raw = small_ccd.raw()
+    raw.detector["A"].saturation = 5000.0
+    raw.image.array[5, 10] = 6000
+    counts = {}
+    for name in ("doSaturation", "doSaturationInterpolation"):
+        config = configured(parity=parity, **{name: False})
+        mask = run(raw, IsrTask(config=config), defects=[]).exposure.mask
+        counts[name] = (mask.count("SAT"), mask.count("INTRP"))
+    kept = (5, 5) if parity == "lsst-v17" else (1, 0)  # grown to a diamond, or not
+    assert counts == {"doSaturation": (0, 0), "doSaturationInterpolation": kept}
+
+
+def test_an_amplifier_without_overscan_is_no_trouble_for_statistics():
+    raw = small_ccd.raw()
+    raw.detector.amplifiers[0].raw_horizontal_overscan_bbox = Box2I(0, 0, 0, 0)
+    task = IsrTask(config=configured(doEmpiricalReadNoise=True))
+    corrected = run(raw, task).exposure
+    assert "ISR OSCAN A MEDIAN" not in task.metadata
+    assert "ISR OSCAN B MEDIAN" in task.metadata
+    assert np.median(corrected.image.array[:, :20]) > 1500
+
+
+def test_defects_may_be_boxes_corners_or_objects_with_a_box():
+    class Defect:
+        def __init__(self, box):
+            self.box = box
+
+        def getBBox(self):
+            return self.box
+
+    boxes = small_ccd.calibrations()["defects"]
+    wanted = run(defects=boxes).exposure
+    for defects in ([Defect(box) for box in boxes], Box2I.to_array(boxes), tuple(boxes)):
+        found = run(defects=defects).exposure
+        assert_array_equal(found.image.array, wanted.image.array)
+        assert_array_equal(found.mask.array, wanted.mask.array)

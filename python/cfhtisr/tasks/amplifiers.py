@@ -11,6 +11,7 @@ from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.images import Box2I, Exposure, Mask, MaskedImage
 from cfhtisr.isr import masking, overscan, statistics, variance
 from cfhtisr.pipe import Struct
+from cfhtisr.tasks.data import as_boxes
 
 _CONSTANT = ("MEAN", "MEANCLIP", "MEDIAN")
 
@@ -45,7 +46,7 @@ class AmplifierMethods:
         config = self.config
         planes = ccdExposure.masked_image
         box = self._raw_box(ccdExposure, amp)
-        corners = Box2I.to_array(() if defects is None else defects)
+        corners = Box2I.to_array(() if defects is None else as_boxes(defects))
         bbox = amp.bbox
         covered = (
             (corners[:, 0] <= bbox.x0)

@@ -1,16 +1,28 @@
 """What a run needs beside the exposure, and what its steps leave for later ones."""
 
-__all__ = ["FakeAmp", "IsrData"]
+__all__ = ["FakeAmp", "IsrData", "as_boxes"]
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.camera.detector import Detector
 from cfhtisr.images import Box2I, Exposure
 from cfhtisr.pipe import Struct
+
+
+def as_boxes(defects: Any) -> Any:
+    """Return defects as boxes: those of LSST's defect objects, all else as it is."""
+    if defects is None or isinstance(defects, np.ndarray):
+        return defects
+    return [
+        defect if isinstance(defect, Box2I) or not hasattr(defect, "getBBox") else defect.getBBox()
+        for defect in defects
+    ]
 
 
 class FakeAmp(Amplifier):

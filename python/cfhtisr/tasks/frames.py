@@ -12,6 +12,7 @@ import numpy as np
 from cfhtisr.camera.detector import Detector
 from cfhtisr.images import Exposure, Mask, MaskedImage
 from cfhtisr.isr import bad_regions, calibration, conversion, interpolation, masking
+from cfhtisr.tasks.data import as_boxes
 
 
 class FrameMethods:
@@ -183,7 +184,7 @@ class FrameMethods:
             Defects of the CCD; what lies outside of it is ignored.
         """
         planes = ccdExposure.masked_image
-        boxes = defectBaseList if isinstance(defectBaseList, np.ndarray) else list(defectBaseList)
+        boxes = as_boxes(defectBaseList)
         if len(boxes):
             masking.mask_boxes(planes.mask, boxes, "BAD")
             interpolation.interpolate_boxes(
