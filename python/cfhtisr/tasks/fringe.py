@@ -85,7 +85,7 @@ class FringeTask(Task):
             frames = fetch(dataRef, "fringe")
         except Exception as error:
             raise RuntimeError(
-                f"cannot retrieve fringe for {dataRef.dataId}: {error or type(error).__name__}"
+                f"cannot retrieve fringe for {dataRef.dataId} ({type(error).__name__}: {error})"
             ) from error
         if assembler is not None and (self._parity == "lsst-v17" or is_raw(frames)):
             frames = assembler.assembleCcd(frames)

@@ -90,6 +90,14 @@ class InputMethods:
         def dataset(wanted: bool, product: str) -> Any:
             return self._dataset(dataRef, product) if wanted else None
 
+        # In the documented order, so that the first that is missing is the first that is named.
+        bias = frame(config.doBias, config.biasDataProductName)
+        linearizer = dataset(self.doLinearize(rawExposure.detector), "linearizer")
+        sources = self.crosstalk.prepCrosstalk(dataRef) if config.doCrosstalk else None
+        dark = frame(config.doDark, config.darkDataProductName)
+        flat = frame(config.doFlat, config.flatDataProductName)
+        kernel = dataset(config.doBrighterFatter, "bfKernel")
+        defects = dataset(config.doDefect, "defects")
         fringes = Struct(fringes=None)
         if config.doFringe and self.fringe.checkFilter(rawExposure):
             assembler = self.assembleCcd if config.doAssembleIsrExposures else None
@@ -102,15 +110,13 @@ class InputMethods:
             for part in _TRANSMISSIONS
         }
         return Struct(
-            bias=frame(config.doBias, config.biasDataProductName),
-            linearizer=dataset(self.doLinearize(rawExposure.detector), "linearizer"),
-            crosstalkSources=(
-                self.crosstalk.prepCrosstalk(dataRef) if config.doCrosstalk else None
-            ),
-            dark=frame(config.doDark, config.darkDataProductName),
-            flat=frame(config.doFlat, config.flatDataProductName),
-            bfKernel=dataset(config.doBrighterFatter, "bfKernel"),
-            defects=dataset(config.doDefect, "defects"),
+            bias=bias,
+            linearizer=linearizer,
+            crosstalkSources=sources,
+            dark=dark,
+            flat=flat,
+            bfKernel=kernel,
+            defects=defects,
             fringes=fringes,
             **transmission,
         )
