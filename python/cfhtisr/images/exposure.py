@@ -65,18 +65,12 @@ class Exposure:
         filter: str | None = None,
         visit_info: VisitInfo | Mapping[str, Any] | None = None,
     ) -> None:
-        from astropy.io.fits import Header
-
         if not isinstance(masked_image, MaskedImage):
             masked_image = MaskedImage(masked_image)
         if filter is not None and not isinstance(filter, str):
             raise TypeError(f"filter is {filter!r}, wanted the name of a filter")
         self._masked_image = masked_image
-        if metadata is None:
-            metadata = Header()
-        elif not isinstance(metadata, Header):
-            metadata = Header(list(metadata.items()))
-        self.metadata: Header = metadata
+        self.setMetadata(metadata)
         self.detector = detector
         self.wcs = wcs
         self.filter = filter
@@ -132,6 +126,15 @@ class Exposure:
     @variance.setter
     def variance(self, values: ArrayLike) -> None:
         self._masked_image.variance.array = values
+
+    @property
+    def metadata(self) -> "Header":
+        """The header; a mapping that is assigned becomes one."""
+        return self._metadata
+
+    @metadata.setter
+    def metadata(self, cards: "Header") -> None:
+        self.setMetadata(cards)
 
     @property
     def bbox(self) -> Box2I:
@@ -224,9 +227,29 @@ class Exposure:
         """Return the variance plane."""
         return self.variance
 
+    def setImage(self, values: ArrayLike) -> None:
+        """Copy values into the image plane."""
+        self.image = values
+
+    def setMask(self, values: ArrayLike) -> None:
+        """Copy values into the mask plane."""
+        self.mask = values
+
+    def setVariance(self, values: ArrayLike) -> None:
+        """Copy values into the variance plane."""
+        self.variance = values
+
     def getBBox(self) -> Box2I:
         """Return the box of these pixels in the parent frame."""
         return self.bbox
+
+    def getX0(self) -> int:
+        """Return the column of the first pixel."""
+        return self._masked_image.xy0[0]
+
+    def getY0(self) -> int:
+        """Return the row of the first pixel."""
+        return self._masked_image.xy0[1]
 
     def getXY0(self) -> tuple[int, int]:
         """Return the column and row of the first pixel."""
@@ -252,9 +275,13 @@ class Exposure:
         """Return the header."""
         return self.metadata
 
-    def setMetadata(self, metadata: "Header") -> None:
-        """Replace the header."""
-        self.metadata = metadata
+    def setMetadata(self, metadata: "Header | Mapping[str, Any] | None") -> None:
+        """Replace the header; a mapping becomes one."""
+        from astropy.io.fits import Header
+
+        if not isinstance(metadata, Header):
+            metadata = Header([] if metadata is None else list(metadata.items()))
+        self._metadata: Header = metadata
 
     def getDetector(self) -> "Detector | None":
         """Return the detector."""

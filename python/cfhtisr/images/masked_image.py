@@ -153,6 +153,18 @@ class MaskedImage:
         """Return the variance plane."""
         return self._variance
 
+    def setImage(self, values: ArrayLike) -> None:
+        """Copy values into the image plane."""
+        self.image = values
+
+    def setMask(self, values: ArrayLike) -> None:
+        """Copy values into the mask plane."""
+        self.mask = values
+
+    def setVariance(self, values: ArrayLike) -> None:
+        """Copy values into the variance plane."""
+        self.variance = values
+
     def getArrays(self) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.float32]]:
         """Return the pixels of image, mask and variance."""
         return (self._image.array, self._mask.array, self._variance.array)
@@ -160,6 +172,14 @@ class MaskedImage:
     def getBBox(self) -> Box2I:
         """Return the box of these pixels in the parent frame."""
         return self.bbox
+
+    def getX0(self) -> int:
+        """Return the column of the first pixel."""
+        return self.xy0[0]
+
+    def getY0(self) -> int:
+        """Return the row of the first pixel."""
+        return self.xy0[1]
 
     def getXY0(self) -> tuple[int, int]:
         """Return the column and row of the first pixel."""

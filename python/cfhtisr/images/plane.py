@@ -128,6 +128,14 @@ class Plane:
         """Return the box of these pixels in the parent frame."""
         return self.bbox
 
+    def getX0(self) -> int:
+        """Return the column of the first pixel."""
+        return self.xy0[0]
+
+    def getY0(self) -> int:
+        """Return the row of the first pixel."""
+        return self.xy0[1]
+
     def getXY0(self) -> tuple[int, int]:
         """Return the column and row of the first pixel."""
         return self._xy0
