@@ -33,7 +33,8 @@ saturated star pixel and dead pixel is in its mask plane; else the exit status i
 
 Everything is written below DIR: simulated/, corrected/, run.json (what cfhtisr run reports),
 demo.txt (the table), demo.png.
-A full demo takes up to 8 GB and, on two cores, less than five minutes.
+A full demo takes up to 8 GB and, on two cores, less than five minutes. With --small the cells
+have fewer pixels and noisier medians, so that the limit of the residual grows accordingly.
 """
 
 _REALISTIC = """\
@@ -131,7 +132,7 @@ def run(options: argparse.Namespace) -> int:
         _remove(files, folder / "corrected")
     else:
         print(f"simulated files: {folder / 'simulated'}; corrected: {folder / 'corrected'}")
-    names = "demo.txt" if options.no_picture else "demo.txt, demo.png"
+    names = "demo.txt, run.json" + ("" if options.no_picture else ", demo.png")
     print(f"kept in {folder}: {names}")
     return 0 if good else 1
 

@@ -58,7 +58,7 @@ def before_and_after(
     rows, columns = after.shape
     # A wide mosaic, as of small CCDs, is stacked.
     wide = columns > 1.5 * rows
-    size = (13, 26 * rows / columns + 1.6) if wide else (16, 8 * rows / columns + 1.4)
+    size = (13, 23 * rows / columns + 1.4) if wide else (16, 6.7 * rows / columns + 1.1)
     figure = Figure(figsize=size, dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=13)
