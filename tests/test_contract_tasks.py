@@ -1,0 +1,789 @@
+"""The documented tasks and configurations, from outside, against plain NumPy."""
+
+import json
+import logging
+import pickle
+
+import numpy as np
+import pytest
+from astropy.io.fits import Header
+from astropy.wcs import WCS
+from numpy.testing import assert_allclose, assert_array_equal
+
+import cfhtisr
+from cfhtisr import (
+    Amplifier,
+    Box2I,
+    CfhtIsrTask,
+    CfhtIsrTaskConfig,
+    Detector,
+    Exposure,
+    IsrTask,
+    IsrTaskConfig,
+    MaskedImage,
+    RunIsrTask,
+    Struct,
+)
+
+BAD, SAT, INTRP, SUSPECT, NAN = 1, 2, 4, 128, 512
+ROWS, HALF, STRIP, TOP = 14, 20, 6, 3  # data rows, columns of an amplifier, overscan
+RAW = (ROWS + TOP, 2 * (HALF + STRIP))
+GAIN, NOISE = {"A": 1.6, "B": 1.4}, {"A": 4.0, "B": 5.0}
+SATURATE = 58000
+
+
+def two_amplifiers(names=("A", "B"), flip=False, **electronics):
+    """Return a detector in MegaCam's layout: strips at the outer sides, rows at the top."""
+    width = HALF + STRIP
+    amps = [
+        Amplifier(
+            names[0],
+            Box2I(0, 0, HALF, ROWS),
+            Box2I(0, 0, width, ROWS + TOP),
+            Box2I(STRIP, 0, HALF, ROWS),
+            Box2I(0, 0, STRIP, ROWS),
+            Box2I(0, ROWS, width, TOP),
+            **electronics,
+        ),
+        Amplifier(
+            names[1],
+            Box2I(HALF, 0, HALF, ROWS),
+            Box2I(width, 0, width, ROWS + TOP),
+            Box2I(width, 0, HALF, ROWS),
+            Box2I(width + HALF, 0, STRIP, ROWS),
+            Box2I(width, ROWS, width, TOP),
+            raw_flip_x=flip,
+            readout_corner="LR",
+            **electronics,
+        ),
+    ]
+    return Detector("ccd03", 3, Box2I(0, 0, 2 * HALF, ROWS), amps)
+
+
+def cards():
+    header = Header()
+    header["OBJECT"] = ("a field", "its comment")
+    header["DATASEC"] = "[7:46,1:14]"
+    header["GAIN"] = 1.5
+    for amp in "AB":
+        header[f"GAIN{amp}"], header[f"RDNOISE{amp}"] = GAIN[amp], NOISE[amp]
+    header["RDNOISE"], header["SATURATE"] = 4.4, SATURATE
+    header["CRPIX1"], header["CRPIX2"] = 30.0, 7.0
+    header["CRVAL1"], header["CRVAL2"] = 150.0, 2.0
+    header["CTYPE1"], header["CTYPE2"] = "RA---TAN", "DEC--TAN"
+    header["CD1_1"], header["CD2_2"] = -5e-5, 5e-5
+    header["CD1_2"], header["CD2_1"] = 0.0, 0.0
+    header["COMMENT"] = "first"
+    header["COMMENT"] = "second"
+    header["HISTORY"] = "done before"
+    header["LAST"] = True
+    return header
+
+
+def raw(seed=1, detector=None, dtype=np.uint16):
+    rng = np.random.default_rng(seed)
+    level = 1000 + np.repeat([100, 200], RAW[1] // 2)[None, :] + 3 * np.arange(RAW[0])[:, None]
+    image = level + rng.normal(0, 2.5, RAW)
+    image[:ROWS, STRIP:-STRIP] += rng.normal(700, 20, (ROWS, 2 * HALF))
+    image[3, STRIP + 10] = 60000  # one saturated pixel
+    image[8, STRIP + 22 : STRIP + 31] = 59000  # a trail of nine
+    image[5, 2] = 3500  # an outlier of the overscan
+    header = cards()
+    return Exposure(
+        MaskedImage(np.round(image).astype(dtype)),
+        header,
+        two_amplifiers() if detector is None else detector,
+        WCS(header),
+        "i.MP9703",
+        {"exposure_id": 123403, "exposure_time": 120.0, "dark_time": 121.5},
+    )
+
+
+def frame(level, scatter, variance, seed, dark_time=np.nan):
+    rng = np.random.default_rng(seed)
+    shape = (ROWS, 2 * HALF)
+    return Exposure(
+        MaskedImage(
+            rng.normal(level, scatter, shape).astype(np.float32),
+            None,
+            np.full(shape, variance, np.float32),
+        ),
+        filter="i.MP9703",
+        visit_info={"exposure_id": 0, "exposure_time": 0.0, "dark_time": dark_time},
+    )
+
+
+def calibrations():
+    flat = frame(1.0, 0.03, 1e-4, 4)
+    flat.image.array[11, 30] = 0.0  # becomes infinite
+    bias = frame(5.0, 0.5, 0.3, 2)
+    bias.mask.array[0, 0] = 16
+    return {
+        "bias": bias,
+        "dark": frame(12.0, 1.0, 0.2, 3, dark_time=600.0),
+        "flat": flat,
+        "defects": [Box2I(3, 0, 1, ROWS), Box2I(36, 2, 2, 3)],
+    }
+
+
+def weights(neighbours, at):
+    n = len(neighbours)
+    x = np.array(neighbours, float)
+    system = np.ones((n + 1, n + 1))
+    system[:n, :n] = np.exp(-((x[:, None] - x[None, :]) ** 2) / 4)
+    system[n, n] = 0
+    return np.linalg.solve(system, np.append(np.exp(-((x - at) ** 2) / 4), 1))[:n]
+
+
+def repair(image, variance, bad):
+    """Interpolate over narrow runs of each row, away from edges or at them."""
+    columns = bad.shape[1]
+    for row in np.flatnonzero(bad.any(axis=1)):
+        old, old_variance = image[row].copy(), variance[row].copy()
+        for at in np.flatnonzero(bad[row]):
+            x0, x1 = at, at
+            while x0 > 0 and bad[row, x0 - 1]:
+                x0 -= 1
+            while x1 < columns - 1 and bad[row, x1 + 1]:
+                x1 += 1
+            sites = [
+                x for x in (x0 - 2, x0 - 1, x1 + 1, x1 + 2) if 0 <= x < columns and not bad[row, x]
+            ]
+            w = weights(sites, at)
+            image[row, at] = w @ old[sites]
+            variance[row, at] = max(w @ old_variance[sites], old_variance[sites].min())
+
+
+def recomputed(exposure, bias, dark, flat, defects):
+    """Return image, mask and variance by the formulas, parity none."""
+    pixels = exposure.image.array.astype(float)
+    level = SATURATE if pixels.max() <= 60000 else np.nan
+    width = HALF + STRIP
+    image = np.empty((ROWS, 2 * HALF))
+    variance = np.empty_like(image)
+    mask = np.zeros(image.shape, int)
+    for k, name in enumerate("AB"):
+        strip = pixels[:ROWS, :STRIP] if k == 0 else pixels[:ROWS, -STRIP:]
+        far = np.abs(strip - np.median(strip)) > 1000
+        rows = [np.median(line[~out]) for line, out in zip(strip, far, strict=True)]
+        start = STRIP if k == 0 else width
+        data = pixels[:ROWS, start : start + HALF]
+        there = np.s_[:, k * HALF : (k + 1) * HALF]
+        mask[there] |= np.where(data >= level, SAT, 0)
+        image[there] = data - np.array(rows)[:, None]
+    image -= bias.image.array
+    mask |= bias.mask.array
+    for k, name in enumerate("AB"):
+        there = np.s_[:, k * HALF : (k + 1) * HALF]
+        signal = np.maximum(image[there], 0) / GAIN[name]
+        variance[there] = signal + (NOISE[name] / GAIN[name]) ** 2 + bias.variance.array[there]
+    for row in range(ROWS):  # the only run of more than five pixels has nine
+        run = np.flatnonzero(mask[row] & SAT)
+        if len(run) > 5:
+            mask[row, run[0] - 3 : run[-1] + 4] |= SAT
+    scale = 121.5 / 600
+    image -= scale * dark.image.array
+    variance += scale**2 * dark.variance.array
+    f, vf = flat.image.array.astype(float), flat.variance.array.astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = (image**2 * vf + f**2 * variance) / f**4
+        image /= f
+    bad = np.zeros(image.shape, bool)
+    for box in defects:
+        bad[box.y0 : box.y1 + 1, box.x0 : box.x1 + 1] = True
+    repair(image, variance, bad)
+    mask[bad] |= BAD | INTRP
+    bad = mask & SAT != 0
+    bad[1:] |= mask[:-1] & SAT != 0
+    bad[:-1] |= mask[1:] & SAT != 0
+    bad[:, 1:] |= mask[:, :-1] & SAT != 0
+    bad[:, :-1] |= mask[:, 1:] & SAT != 0
+    repair(image, variance, bad)
+    mask[bad] |= SAT | INTRP
+    bad = ~(np.isfinite(image) & np.isfinite(variance))
+    repair(image, variance, bad)
+    mask[bad] |= NAN | INTRP
+    return image, mask, variance
+
+
+def config(**changes):
+    made = CfhtIsrTaskConfig()
+    made.doFringe = False
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+def test_a_run_is_what_its_formulas_say():
+    exposure, frames = raw(), calibrations()
+    image, mask, variance = recomputed(exposure, **frames)
+    result = CfhtIsrTask(config=config()).run(exposure, **frames)
+    assert set(result.getDict()) == {"exposure", "ossThumb", "flattenedThumb"}
+    assert result.ossThumb is None
+    assert result.flattenedThumb is None
+    out = result.exposure
+    assert (out.image.dtype, out.mask.dtype, out.variance.dtype) == (
+        np.float32,
+        np.int32,
+        np.float32,
+    )
+    assert_array_equal(out.mask.array, mask)
+    assert_allclose(out.image.array, image, rtol=2e-5, atol=2e-3)
+    assert_allclose(out.variance.array, variance, rtol=2e-5, atol=2e-3)
+    assert out.flux_mag0 == pytest.approx(10 ** (0.4 * 28) * 120)
+
+
+def test_nothing_that_was_given_is_changed_by_a_run():
+    exposure, frames = raw(), calibrations()
+    again = raw(), calibrations()
+    camera = exposure.detector
+    CfhtIsrTask(config=config()).run(exposure, **frames)
+    for one, other in [(exposure, again[0])] + [
+        (frames[k], again[1][k]) for k in ("bias", "dark", "flat")
+    ]:
+        for name in ("image", "mask", "variance"):
+            assert_array_equal(getattr(one, name), getattr(other, name))
+            assert getattr(one, name).dtype == getattr(other, name).dtype
+        assert one.metadata.tostring() == other.metadata.tostring()
+        assert np.isnan(one.flux_mag0)
+    assert exposure.detector is camera
+    assert [amp.gain for amp in camera] == [1.0, 1.0]
+    assert np.isnan([amp.saturation for amp in camera]).all()
+    assert_array_equal(exposure.wcs.wcs.crpix, again[0].wcs.wcs.crpix)
+    assert frames["defects"] == again[1]["defects"]
+
+
+def test_the_header_is_kept_in_order_and_says_what_holds_now():
+    exposure = raw()
+    out = CfhtIsrTask(config=config()).run(exposure, **calibrations()).exposure
+    kept = [
+        key
+        for key in exposure.metadata
+        if key not in ("DATASEC", "GAIN")  # speaks of the raw frame; comes anew at the end
+    ]
+    assert [key for key in out.metadata if key in kept][: len(kept)] == kept
+    assert out.metadata.comments["OBJECT"] == "its comment"
+    assert list(out.metadata["COMMENT"])[:2] == ["first", "second"]
+    assert "DATASEC" not in out.metadata
+    assert out.metadata["BUNIT"] == "adu"
+    assert out.metadata["GAIN"] == pytest.approx(1.5)
+    assert out.metadata["RDNOISE"] == pytest.approx(np.sqrt((16 + 25) / 2))
+    # the least of the two amplifiers', above what was subtracted
+    assert out.metadata["SATURATE"] == pytest.approx(SATURATE - 1220, abs=5)
+    assert out.metadata["OVERSCAN"] == "Overscan corrected"
+    for amp, level in (("A", 1120), ("B", 1220)):
+        assert out.metadata[f"ISR_OSCAN_LEVEL{amp}"] == pytest.approx(level, abs=5)
+        assert out.metadata[f"ISR_OSCAN_SIGMA{amp}"] > 0
+        assert out.detector[amp].gain == GAIN[amp]
+        assert out.detector[amp].read_noise == NOISE[amp]
+        assert out.detector[amp].saturation == SATURATE
+
+
+def test_the_sky_stays_where_it_was_when_strips_are_dropped():
+    exposure = raw()
+    out = CfhtIsrTask(config=config()).run(exposure, **calibrations()).exposure
+    before = exposure.wcs.pixel_to_world_values(STRIP + 11, 4)
+    assert_allclose(out.wcs.pixel_to_world_values(11, 4), before, rtol=1e-13)
+    assert (out.metadata["CRPIX1"], out.metadata["CRPIX2"]) == (30.0 - STRIP, 7.0)
+    assert_allclose(WCS(out.metadata).pixel_to_world_values(11, 4), before, rtol=1e-13)
+    assert out.getBBox() == Box2I(0, 0, 2 * HALF, ROWS)
+
+
+def test_gains_change_the_unit_and_all_that_is_given_in_it():
+    exposure, frames = raw(), calibrations()
+    plain = CfhtIsrTask(config=config(doFlat=False)).run(exposure, **frames).exposure
+    made = config(doFlat=False, doApplyGains=True)
+    out = CfhtIsrTask(config=made).run(exposure, **frames).exposure
+    factor = np.repeat([GAIN["A"], GAIN["B"]], HALF)[None, :]
+    good = plain.mask.array == 0
+    assert_allclose(out.image.array[good], (plain.image.array * factor)[good], rtol=1e-6)
+    assert_allclose(out.variance.array[good], (plain.variance.array * factor**2)[good], rtol=1e-6)
+    assert out.metadata["BUNIT"] == "electron"
+    assert out.metadata["GAIN"] == 1.0
+    assert out.metadata["RDNOISE"] == pytest.approx(np.sqrt((16 + 25) / 2))
+    assert out.metadata["SATURATE"] == pytest.approx((SATURATE - 1220) * 1.4, rel=1e-3)
+
+
+@pytest.mark.parametrize("parity", ["none", "lsst-v17"])
+def test_threads_do_not_change_a_run(parity):
+    made = config(parity=parity)
+    results = []
+    try:
+        for n in (1, 2, 3):
+            cfhtisr.set_num_threads(n)
+            results.append(CfhtIsrTask(config=made).run(raw(), **calibrations()).exposure)
+    finally:
+        cfhtisr.set_num_threads(None)
+    for other in results[1:]:
+        for name in ("image", "mask", "variance"):
+            assert_array_equal(getattr(other, name), getattr(results[0], name))
+        assert other.metadata.tostring() == results[0].metadata.tostring()
+
+
+def test_the_documented_call_at_full_size():
+    detector = cfhtisr.camera.megacam()[7]
+    rng = np.random.default_rng(6)
+    image = rng.integers(1100, 1110, (4644, 2112), np.uint16)
+    image[:4612, 32:2080] += 400
+    header = Header({f"{k}{a}": v for a in "AB" for k, v in (("GAIN", 1.5), ("RDNOISE", 4.0))})
+    header["SATURATE"] = 61000
+    facts = {"exposure_id": 7, "exposure_time": 60.0, "dark_time": 60.0}
+    exposure = Exposure(MaskedImage(image), header, detector, filter="i.MP9703", visit_info=facts)
+    shape = (4612, 2048)
+
+    def full(value):
+        return Exposure(
+            MaskedImage(np.full(shape, value, np.float32)), visit_info={"dark_time": 60.0}
+        )
+
+    fr = full(0.0)
+    fr.image.array[:] = rng.normal(0, 1, shape)
+    made = CfhtIsrTaskConfig()
+    made.fringe.num = 500
+    b, d, f = full(1.0), full(2.0), full(1.0)
+    for fringes in (fr, [fr], Struct(fringes=fr)):
+        result = CfhtIsrTask(config=made).run(
+            exposure, bias=b, dark=d, flat=f, defects=[Box2I(3, 0, 1, 4612)], fringes=fringes
+        )
+        out = result.exposure
+        assert out.masked_image.shape == shape
+        assert np.median(out.image.array) == pytest.approx(397, abs=1)
+        assert (out.mask.array[:, 3] == BAD | INTRP).all()
+        assert np.count_nonzero(out.mask.array) == 4612
+        if fringes is not fr:
+            break
+    assert CfhtIsrTaskConfig().parity == "none"
+
+
+def test_the_reference_end_to_end(shared):
+    with np.load(shared / "golden" / "pipeline.npz") as golden:
+        stored = {key: golden[key] for key in golden.files}
+    header = json.loads(str(stored["header_json"]))
+    boxes = {
+        key: [Box2I(x0, y0, x1 - x0 + 1, y1 - y0 + 1) for x0, y0, x1, y1 in stored[key].tolist()]
+        for key in (
+            "amp_bbox",
+            "amp_raw_bbox",
+            "amp_raw_data_bbox",
+            "amp_overscan_bbox",
+            "cfht_default__defects",
+        )
+    }
+    amps = [
+        Amplifier(*values)
+        for values in zip(
+            "AB",
+            boxes["amp_bbox"],
+            boxes["amp_raw_bbox"],
+            boxes["amp_raw_data_bbox"],
+            boxes["amp_overscan_bbox"],
+            strict=True,
+        )
+    ]
+    exposure = Exposure(
+        MaskedImage(stored["raw"]),
+        header,
+        Detector("ccd00", 0, Box2I(0, 0, 80, 66), amps),
+        filter="i",
+        visit_info={"exposure_id": 1, "exposure_time": 120.0, "dark_time": 120.0},
+    )
+    made = CfhtIsrTaskConfig()
+    made.parity = "lsst-v17"
+    made.doBias = made.doDark = made.doFlat = made.doFringe = made.doWrite = False
+    out = CfhtIsrTask(config=made).run(exposure, defects=boxes["cfht_default__defects"]).exposure
+    assert_array_equal(out.mask.array, stored["cfht_default__out_mask"])
+    for name in ("image", "variance"):
+        wanted = stored[f"cfht_default__out_{name}"]
+        assert_allclose(getattr(out, name).array, wanted, rtol=1e-6, atol=1e-3)
+    for key, value in json.loads(str(stored["cfht_default__metadata_json"])).items():
+        if key != "saturate":
+            assert out.metadata[key] == value
+    assert out.detector["A"].saturation == 60762.0
+
+
+def test_a_detector_of_ones_own():
+    detector = two_amplifiers(
+        ("left", "right"), flip=True, gain=2.0, read_noise=6.0, saturation=58000.0
+    )
+    exposure = raw(detector=detector)
+    frames = calibrations()
+    made = IsrTaskConfig()
+    made.doFringe = False
+    task = IsrTask(config=made)
+    out = task.run(exposure, None, frames["bias"], None, None, frames["dark"], frames["flat"],
+                   None, frames["defects"]).exposure  # fmt: skip
+    pixels = exposure.image.array[:ROWS].astype(float)
+    level = cfhtisr.isr.overscan.fit(exposure.image.array[:ROWS, -STRIP:].astype(np.float32),
+                                     "MEDIAN")  # fmt: skip
+    assert out.metadata["ISR_OSCAN_LEVELright"] == level
+    assert out.metadata["ISR_OSCAN_SIGMAright"] == 0.0
+    right = pixels[:, HALF + STRIP : -STRIP][:, ::-1] - level
+    right -= frames["bias"].image.array[:, HALF:]
+    right -= 121.5 / 600 * frames["dark"].image.array[:, HALF:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        right /= frames["flat"].image.array[:, HALF:]
+    good = out.mask.array[:, HALF:] == 0
+    assert good.sum() > 200
+    assert_allclose(out.image.array[:, HALF:][good], right[good], rtol=1e-5, atol=1e-3)
+
+
+# configuration
+
+ISR_FIELDS = {
+    "datasetType": "raw",
+    "fallbackFilterName": None,
+    "expectWcs": True,
+    "fwhm": 1.0,
+    "doConvertIntToFloat": True,
+    "doSaturation": True,
+    "saturatedMaskName": "SAT",
+    "saturation": np.nan,
+    "growSaturationFootprintSize": 1,
+    "doSuspect": True,
+    "suspectMaskName": "SUSPECT",
+    "numEdgeSuspect": 0,
+    "doSetBadRegions": True,
+    "badStatistic": "MEANCLIP",
+    "doOverscan": True,
+    "overscanFitType": "MEDIAN",
+    "overscanOrder": 1,
+    "overscanNumSigmaClip": 3.0,
+    "overscanIsInt": True,
+    "overscanNumLeadingColumnsToSkip": 0,
+    "overscanNumTrailingColumnsToSkip": 0,
+    "overscanMaxDev": 1000.0,
+    "overscanBiasJump": False,
+    "overscanBiasJumpKeyword": "NO_SUCH_KEY",
+    "overscanBiasJumpDevices": [],
+    "overscanBiasJumpLocation": 0,
+    "doAssembleCcd": True,
+    "assembleCcd.doTrim": True,
+    "assembleCcd.keysToRemove": [],
+    "doAssembleIsrExposures": False,
+    "doTrimToMatchCalib": False,
+    "doBias": True,
+    "biasDataProductName": "bias",
+    "doVariance": True,
+    "gain": np.nan,
+    "readNoise": 0.0,
+    "doEmpiricalReadNoise": False,
+    "doLinearize": True,
+    "doCrosstalk": False,
+    "doCrosstalkBeforeAssemble": True,
+    "crosstalk.minPixelToMask": 45000.0,
+    "crosstalk.crosstalkMaskPlane": "CROSSTALK",
+    "doWidenSaturationTrails": True,
+    "doBrighterFatter": False,
+    "brighterFatterLevel": "DETECTOR",
+    "brighterFatterKernelFile": "",
+    "brighterFatterMaxIter": 10,
+    "brighterFatterThreshold": 1000.0,
+    "brighterFatterApplyGain": True,
+    "doDefect": True,
+    "doSaturationInterpolation": True,
+    "doDark": True,
+    "darkDataProductName": "dark",
+    "doStrayLight": False,
+    "strayLight.doRotatorAngleCorrection": False,
+    "doFlat": True,
+    "flatDataProductName": "flat",
+    "flatScalingType": "USER",
+    "flatUserScale": 1.0,
+    "doTweakFlat": False,
+    "doApplyGains": False,
+    "normalizeGains": False,
+    "doFringe": True,
+    "fringe.filters": [],
+    "fringe.num": 30000,
+    "fringe.small": 3,
+    "fringe.large": 30,
+    "fringe.iterations": 20,
+    "fringe.clip": 3.0,
+    "fringe.pedestal": False,
+    "fringe.stats.badMaskPlanes": ["SAT"],
+    "fringe.stats.stat": 32,
+    "fringe.stats.clip": 3.0,
+    "fringe.stats.iterations": 3,
+    "fringe.stats.rngSeedOffset": 0,
+    "fringeAfterFlat": True,
+    "doNanInterpAfterFlat": False,
+    # documented as on; off until there is a distortion model
+    "doAddDistortionModel": False,
+    "doMeasureBackground": False,
+    "doCameraSpecificMasking": False,
+    "masking.doSpecificMasking": False,
+    "fluxMag0T1": {"Unknown": 10 ** (0.4 * 28)},
+    "defaultFluxMag0T1": 10 ** (0.4 * 28),
+    "doVignette": False,
+    "vignette.xCenter": 0.0,
+    "vignette.yCenter": 0.0,
+    "vignette.radius": 100.0,
+    "vignette.numPolygonPoints": 100,
+    "vignette.doWriteVignettePolygon": False,
+    "doAttachTransmissionCurve": False,
+    "doUseOpticsTransmission": True,
+    "doUseFilterTransmission": True,
+    "doUseSensorTransmission": True,
+    "doUseAtmosphereTransmission": True,
+    "doWrite": True,
+    "qa.saveStats": True,
+    "qa.flatness.meshX": 256,
+    "qa.flatness.meshY": 256,
+    "qa.flatness.doClip": True,
+    "qa.flatness.clipSigma": 3.0,
+    "qa.flatness.nIter": 3,
+    "qa.doWriteOss": False,
+    "qa.doThumbnailOss": False,
+    "qa.doWriteFlattened": False,
+    "qa.doThumbnailFlattened": False,
+    "qa.thumbnailBinning": 4,
+    "qa.thumbnailStdev": 3.0,
+    "qa.thumbnailRange": 5.0,
+    "qa.thumbnailQ": 20.0,
+    "qa.thumbnailSatBorder": 2,
+    "parity": "none",
+}
+CHOICES = {
+    "overscanFitType": (
+        "POLY", "CHEB", "LEG", "NATURAL_SPLINE", "CUBIC_SPLINE", "AKIMA_SPLINE", "MEAN",
+        "MEANCLIP", "MEDIAN", "MEDIAN_PER_ROW",
+    ),
+    "badStatistic": ("MEANCLIP", "MEDIAN"),
+    "brighterFatterLevel": ("AMP", "DETECTOR"),
+    "flatScalingType": ("USER", "MEAN", "MEDIAN"),
+    "parity": ("none", "lsst-v17"),
+}  # fmt: skip
+
+
+def parent(made, field):
+    *path, name = field.split(".")
+    for part in path:
+        made = getattr(made, part)
+    return made, name
+
+
+@pytest.mark.parametrize("field", ISR_FIELDS)
+def test_every_documented_field_has_its_default_and_its_type(field):
+    made = IsrTaskConfig()
+    owner, name = parent(made, field)
+    value, wanted = getattr(owner, name), ISR_FIELDS[field]
+    if isinstance(wanted, list):
+        assert list(value) == wanted
+    elif isinstance(wanted, dict):
+        assert dict(value) == wanted
+    elif isinstance(wanted, float):
+        assert_array_equal(value, wanted)
+        setattr(owner, name, 7)  # whole numbers are numbers
+        assert getattr(owner, name) == 7.0
+    else:
+        assert value == wanted
+        assert type(value) is type(wanted)
+    wrong = 5 if wanted is None or isinstance(wanted, str | list) else "text"
+    with pytest.raises((TypeError, ValueError)):
+        setattr(owner, name, wrong)
+
+
+def test_the_fields_of_megacam():
+    made = CfhtIsrTaskConfig()
+    assert made.safe == 0.95
+    assert made.overscanFitType == "MEDIAN_PER_ROW"
+    made.parity = "lsst-v17"
+    assert made.overscanFitType == "MEDIAN"
+    assert made.doWrite
+    assert made.doBias
+
+
+@pytest.mark.parametrize("field", CHOICES)
+def test_choices_are_closed(field):
+    made = IsrTaskConfig()
+    for choice in CHOICES[field]:
+        setattr(made, field, choice)
+    with pytest.raises(ValueError, match="NO_SUCH_CHOICE"):
+        setattr(made, field, "NO_SUCH_CHOICE")
+
+
+def test_what_a_configuration_refuses():
+    made = CfhtIsrTaskConfig()
+    with pytest.raises(AttributeError, match="doFlatt"):
+        made.doFlatt = True
+    for field, value in (("overscanMaxDev", 0.0), ("overscanMaxDev", -1.0)):
+        with pytest.raises(ValueError, match=field):
+            setattr(made, field, value)
+    made.validate()
+    made.doApplyGains = True
+    with pytest.raises(ValueError, match=r"doFlat.*doApplyGains|doApplyGains.*doFlat"):
+        made.validate()
+    made.doFlat = False
+    made.validate()
+    with pytest.raises(ValueError, match="radius"):
+        made.vignette.radius = -1.0
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "doCrosstalk",
+        "doBrighterFatter",
+        "doAttachTransmissionCurve",
+        "doAddDistortionModel",
+        "doMeasureBackground",
+    ],
+)
+def test_steps_of_later_releases_are_refused_by_name(field):
+    exposure = raw()
+    with pytest.raises(RuntimeError, match=field):
+        CfhtIsrTask(config=config(**{field: True})).run(exposure, **calibrations())
+    assert_array_equal(exposure.image, raw().image)
+
+
+# what every task can do
+
+
+def test_the_documented_methods_of_a_task(caplog):
+    task = CfhtIsrTask(config=config())
+    assert task.canMultiprocess is True
+    assert (task.getName(), task.getFullName()) == ("isr", "isr")
+    assert list(task.getTaskDict()) == [
+        "isr",
+        "isr.assembleCcd",
+        "isr.crosstalk",
+        "isr.strayLight",
+        "isr.fringe",
+        "isr.masking",
+        "isr.vignette",
+    ]
+    assert task.assembleCcd.getFullName() == "isr.assembleCcd"
+    assert set(task.assembleCcd.getTaskDict()) == set(task.getTaskDict())
+    assert task.getSchemaCatalogs() == task.getAllSchemaCatalogs() == {}
+    field = CfhtIsrTask.makeField("Removes the instrument signature.")
+    assert field.doc == "Removes the instrument signature."
+    with pytest.raises(KeyError, match="noSuchPart"):
+        task.makeSubtask("noSuchPart")
+    with pytest.raises(ValueError, match="sad"), task.timer("step"):
+        raise ValueError("sad")
+    names = list(task.metadata.names())
+    items = [
+        "Utc",
+        "CpuTime",
+        "UserTime",
+        "SystemTime",
+        "MaxResidentSetSize",
+        "MinorPageFaults",
+        "MajorPageFaults",
+        "BlockInputs",
+        "BlockOutputs",
+        "VoluntaryContextSwitches",
+        "InvoluntaryContextSwitches",
+    ]
+    assert names == [f"step{when}{item}" for when in ("Start", "End") for item in items]
+    full = task.getFullMetadata()
+    assert isinstance(full.getScalar("isr.stepStartCpuTime"), float)
+    assert "isr:assembleCcd" in full.names()
+    task.fringe.emptyMetadata()
+    assert list(task.metadata.names()) == []
+    assert type(pickle.loads(pickle.dumps(task))) is CfhtIsrTask
+    assert CfhtIsrTask(config=config(), name="mine").getFullName() == "mine"
+    assert CfhtIsrTask(config=config(), log=logging.getLogger("top")).log.name == "top.isr"
+    with pytest.raises(RuntimeError, match="name"):
+        cfhtisr.pipe.Task(config=config())
+
+
+def test_a_run_is_timed_and_counted():
+    task = CfhtIsrTask(config=config())
+    task.run(raw(), **calibrations())
+    for name in ("runStartUtc", "runEndCpuTime"):
+        assert len(task.metadata.getArray(name)) == 1
+    assert task.metadata.getScalar("NUMNANS") == 1
+    for amp in "AB":
+        assert task.metadata.getScalar(f"ISR OSCAN {amp} MEDIAN") > 1000
+        assert task.metadata.getScalar(f"ISR VARIANCE {amp} MEDIAN") > 100
+        assert task.metadata.getScalar(f"ISR VARIANCE {amp} STDEV") > 0
+    task.run(raw(), **calibrations())
+    assert len(task.metadata.getArray("runStartUtc")) == 2
+
+
+class Shelf:
+    """A data reference that finds what it has in a dictionary."""
+
+    def __init__(self, **datasets):
+        self.dataId = {"visit": 1234, "ccd": 3, "filter": "i.MP9703"}
+        self.datasets = datasets
+
+    def get(self, datasetType, immediate=True):
+        return self.datasets[datasetType]
+
+    def put(self, value, datasetType):
+        self.datasets[datasetType] = value
+
+    def datasetExists(self, datasetType):
+        return datasetType in self.datasets
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_data_reference_is_read_and_written(wrapped):
+    frames = calibrations()
+    shelf = Shelf(raw=raw(), **frames)
+    if wrapped:
+        made = RunIsrTask.ConfigClass()
+        made.isr.retarget(CfhtIsrTask)
+        made.isr.doFringe = False
+        task = RunIsrTask(config=made)
+        assert task.isr.getFullName() == "runIsr.isr"
+    else:
+        task = CfhtIsrTask(config=config())
+        data = task.readIsrData(shelf, shelf.get("raw"))
+        assert set(data.getDict()) == {
+            "bias",
+            "linearizer",
+            "crosstalkSources",
+            "dark",
+            "flat",
+            "bfKernel",
+            "defects",
+            "fringes",
+            "opticsTransmission",
+            "filterTransmission",
+            "sensorTransmission",
+            "atmosphereTransmission",
+        }
+        assert data.bias is frames["bias"]
+        assert data.linearizer is None
+        assert data.fringes.fringes is None
+    result = task.runDataRef(shelf)
+    assert shelf.datasets["postISRCCD"] is result.exposure
+    direct = CfhtIsrTask(config=config()).run(raw(), **frames).exposure
+    assert_array_equal(result.exposure.image, direct.image)
+    del shelf.datasets["flat"]
+    with pytest.raises(RuntimeError, match=r"flat.*1234"):
+        task.runDataRef(shelf)
+
+
+@pytest.mark.parametrize("name", ["bias", "dark", "flat", "defects"])
+def test_missing_inputs_are_named_before_a_pixel_is_touched(name):
+    frames = calibrations()
+    del frames[name]
+    exposure = raw(dtype=np.float32)
+    with pytest.raises(RuntimeError, match=name):
+        CfhtIsrTask(config=config()).run(exposure, **frames)
+    assert_array_equal(exposure.image, raw(dtype=np.float32).image)
+    assert not exposure.mask.array.any()
+
+
+@pytest.mark.parametrize("parity", ["none", "lsst-v17"])
+def test_a_subclass_that_overrides_a_step_changes_the_run(parity):
+    class Mine(CfhtIsrTask):
+        def darkCorrection(self, exposure, darkExposure, invert=False):
+            exposure.image.array[:] = 42.0
+
+        def flatCorrection(self, exposure, flatExposure, invert=False):
+            assert (exposure.image.array == 42).all()
+
+    out = Mine(config=config(parity=parity)).run(raw(), **calibrations()).exposure
+    assert_allclose(out.image.array, 42, rtol=1e-4)
+
+
+def test_a_kernel_of_the_brighter_fatter_effect_is_refused_at_once():
+    with pytest.raises(ValueError, match="bfKernel"):
+        CfhtIsrTask(config=config()).run(None, bfKernel=np.zeros((3, 3)))
+    with pytest.raises(ValueError, match="Q"):
+        CfhtIsrTask(config=config()).run(raw(detector=two_amplifiers(("A", "Q"))), **calibrations())
