@@ -11,8 +11,10 @@ __all__ = [
     "UnknownFieldError",
     "apply",
     "apply_item",
+    "changed",
     "field_names",
     "save",
+    "values",
 ]
 
 import ast
@@ -158,6 +160,38 @@ def field_names(config: Any, prefix: str = "") -> Iterator[str]:
             yield prefix + name
         else:
             yield from field_names(inner, f"{prefix}{name}.")
+
+
+def values(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Return the value of every field by its dotted name, of a subtask the path of its class."""
+    found: dict[str, Any] = {}
+    for name in config._fields:
+        value = getattr(config, name)
+        inner = _inner(value)
+        target = getattr(value, "target", None)
+        if target is not None:
+            found[prefix + name] = f"{target.__module__}.{target.__qualname__}"
+        if inner is not None:
+            found |= values(inner, f"{prefix}{name}.")
+        elif target is None:
+            found[prefix + name] = _python_own(value)
+    return found
+
+
+def changed(config: Any) -> dict[str, Any]:
+    """Return the values that differ from the defaults of the configuration's class."""
+    usual = values(type(config)())
+    missing = object()
+    now = values(config)
+    # By what is written: NaN is no other value than NaN, and True is another than 1.
+    return {n: v for n, v in now.items() if repr(v) != repr(usual.get(n, missing))}
+
+
+def _python_own(value: Any) -> Any:
+    """Return lists and mappings of the configuration library as Python's own."""
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        return value
+    return dict(value.items()) if hasattr(value, "items") else list(value)
 
 
 def _inner(value: Any) -> Any:

@@ -2,6 +2,8 @@
 
 __all__ = ["KINDS", "CalibrationPaths", "Calibrations"]
 
+import errno
+import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,10 +14,11 @@ from typing import Any
 import numpy as np
 from astropy.io.fits import Header
 
+from cfhtisr.camera.filters import lookup
 from cfhtisr.errors import FileFormatError
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.images.geom import Box2I
-from cfhtisr.io import open_raw, read_exposure
+from cfhtisr.io import FitsFile, open_raw, read_exposure
 from cfhtisr.io.defects import read_defects
 from cfhtisr.io.raw import Checksum, RawFile
 from cfhtisr.isr.assembly import assemble
@@ -47,6 +50,25 @@ class CalibrationPaths:
             value = getattr(self, field.name)
             if value is not None:
                 object.__setattr__(self, field.name, Path(value))
+
+    def given(self) -> list[Path]:
+        """Return the paths that are not None."""
+        return [path for field in fields(self) if (path := getattr(self, field.name)) is not None]
+
+    def check(self) -> None:
+        """Refuse paths at which there is nothing.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is neither a file nor a folder.
+        """
+        for field in fields(self):
+            path = getattr(self, field.name)
+            if path is not None and not path.exists():
+                raise FileNotFoundError(
+                    errno.ENOENT, f"there is no such file or folder for --{field.name}", str(path)
+                )
 
 
 class Calibrations:
@@ -116,7 +138,9 @@ class Calibrations:
                 f"{path}, {raw.detector.name}: defect {outside[0].to_section()} reaches outside "
                 f"of the CCD, {raw.detector.bbox.to_section()}"
             )
-        return boxes, f"{path.name}[{raw.detector.name}] {len(boxes)} boxes"
+        corners = sorted((box.x0, box.y0, box.x1, box.y1) for box in boxes)
+        digest = hashlib.sha256(repr(corners).encode()).hexdigest()[:16]
+        return boxes, f"{path.name}[{raw.detector.name}] {len(boxes)} boxes SHA256 {digest}"
 
     def close(self) -> None:
         """Close the files and let go of the frames."""
@@ -128,9 +152,10 @@ class Calibrations:
         detector = raw.detector
         assert detector is not None
         file = _file_of_ccd(kind, path, detector.name) if path.is_dir() else path
-        if _is_product(file):
+        sums = _sums_of_product(file, detector.name, self._checksum)
+        if sums is not None:
             frame = read_exposure(file, ccd=detector.id)
-            identity = f"{file.name}[{detector.name}]"
+            identity = f"{file.name}[{detector.name}] DATASUM {'+'.join(map(str, sums))}"
         else:
             if file not in self._open:
                 opened = open_raw(file, processed=True, checksum=self._checksum)
@@ -173,12 +198,19 @@ def _fits_files(folder: Path) -> Iterator[Path]:
     return (file for file in folder.iterdir() if file.name.lower().endswith(_SUFFIXES))
 
 
-def _is_product(path: Path) -> bool:
-    """Whether a file has the layout that this package and LSST write: IMAGE, MASK, VARIANCE."""
-    from cfhtisr.io import FitsFile
+def _sums_of_product(path: Path, name: str, checksum: Checksum) -> list[int] | None:
+    """Return the sums of the planes of a CCD in a file of IMAGE, MASK and VARIANCE HDUs.
 
-    with FitsFile(path, checksum="ignore") as file:
-        return any(str(hdu.header.get("EXTTYPE", hdu.name)) == "IMAGE" for hdu in file.hdus[1:3])
+    This package and LSST write such files; of any other the answer is None.
+    """
+    with FitsFile(path, checksum=checksum) as file:
+        kinds = {hdu.index: str(hdu.cards.get("EXTTYPE", hdu.name)) for hdu in file.hdus}
+        if "IMAGE" not in (kinds.get(1), kinds.get(2)):
+            return None
+        wanted = ("IMAGE", "MASK", "VARIANCE")
+        planes = [index for index, kind in kinds.items() if kind in wanted]
+        own = [index for index in planes if file.hdus[index].name.lower() == name]
+        return [file.data_sum(index) for index in own or planes]
 
 
 def _size(shape: tuple[int, int]) -> str:
@@ -204,7 +236,7 @@ def _check(kind: str, path: Path, frame: Exposure, raw: Exposure) -> None:
     if kind in _OF_ONE_FILTER:
         if not frame.filter or not raw.filter:
             _log.warning("%s: no filter is known of the %s or the exposure", where, kind)
-        elif frame.filter != raw.filter:
+        elif (lookup(frame.filter) or frame.filter) != (lookup(raw.filter) or raw.filter):
             raise FileFormatError(
                 f"{where}: the {kind} was taken in filter {frame.filter}, "
                 f"the exposure in {raw.filter}"

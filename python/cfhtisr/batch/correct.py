@@ -1,13 +1,14 @@
 """One CCD: read, correct, write, and say what was done."""
 
-__all__ = ["Plan", "Worker"]
+__all__ = ["Plan", "Worker", "describe", "stem"]
 
 import hashlib
 import json
 import logging
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from cfhtisr import __version__
 from cfhtisr.batch.calibrations import KINDS, CalibrationPaths, Calibrations
 from cfhtisr.batch.facts import measure
 from cfhtisr.batch.report import Outcome
+from cfhtisr.batch.units import in_electrons
+from cfhtisr.config_files import changed, values
+from cfhtisr.errors import UnknownChoiceError
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.io import open_raw, write_exposure
 from cfhtisr.io.exposure_file import read_provenance
 from cfhtisr.io.mosaic import MosaicWriter
-from cfhtisr.io.raw import Checksum, RawFile, RawScan
+from cfhtisr.io.raw import Checksum, RawFile
 from cfhtisr.io.verify import verify
 from cfhtisr.io.weight_map import write_weight
 from cfhtisr.tasks.cfht import CfhtIsrTask, CfhtIsrTaskConfig
@@ -28,6 +32,10 @@ from cfhtisr.tasks.cfht import CfhtIsrTask, CfhtIsrTaskConfig
 _log = logging.getLogger(__name__)
 
 FINGERPRINT = "JOB"
+MAPS = "MAPS"
+LAYOUTS = ("ccd", "mosaic")
+UNITS = ("adu", "electron")
+_MOST_OPEN = 64  # of the files that a process may have, some hundreds as a rule
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,9 @@ class Plan:
     layout : {"ccd", "mosaic"}
         A file for each CCD, or one for each exposure.
     weight : bool
-        Write weight and flag maps beside each product.
+        Write weight and flag maps of each CCD beside the products.
+    units : {"adu", "electron"}
+        Units of the products.
     processed : bool
         Take files that the observatory has processed.
     checksum : {"error", "warn", "ignore"}
@@ -61,15 +71,29 @@ class Plan:
     calibrations: CalibrationPaths = field(default_factory=CalibrationPaths)
     layout: str = "ccd"
     weight: bool = False
+    units: str = "adu"
     processed: bool = False
     checksum: Checksum = "error"
     redo: bool = False
     sync: bool = True
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "output", Path(self.output))
+        for name, choices in (("layout", LAYOUTS), ("units", UNITS)):
+            if getattr(self, name) not in choices:
+                raise UnknownChoiceError(
+                    f"{name} is {getattr(self, name)!r}, wanted one of {', '.join(choices)}"
+                )
+
     def product(self, raw: Path, ccd: int | None = None) -> Path:
         """Return the path of the product of a CCD, or of the whole mosaic."""
         name = stem(raw) if ccd is None else f"{stem(raw)}-ccd{ccd:02d}"
         return self.output / f"{name}.fits"
+
+    def maps(self, raw: Path, ccd: int) -> tuple[Path, Path]:
+        """Return the paths of the weight and the flag map of a CCD."""
+        name = self.product(raw, ccd).stem
+        return self.output / f"{name}.weight.fits", self.output / f"{name}.flag.fits"
 
 
 def stem(path: Path) -> str:
@@ -82,50 +106,65 @@ def stem(path: Path) -> str:
 
 
 class Worker:
-    """Corrects CCDs one after another, with the files that it needs kept open."""
+    """Corrects CCDs one after another, with the files that it needs kept open.
 
-    def __init__(self, plan: Plan) -> None:
+    Parameters
+    ----------
+    plan : Plan
+        What to do.
+    stopped : callable, optional
+        Asked before each CCD; if it says True the work ends with `KeyboardInterrupt`.
+    """
+
+    def __init__(self, plan: Plan, stopped: Callable[[], bool] = lambda: False) -> None:
         self._plan = plan
-        self._task = CfhtIsrTask(config=plan.config)
+        self._stopped = stopped
+        self._task = CfhtIsrTask(config=plan.config, log=logging.getLogger("cfhtisr"))
         self._calibrations = Calibrations(plan.calibrations, plan.checksum)
-        self._files = ExitStack()
         self._raws: dict[Path, RawFile] = {}
-        self._scans: dict[Path, RawScan] = {}
-        settings = json.dumps(plan.config.toDict(), sort_keys=True, default=repr)
-        self._config_digest = hashlib.sha256(settings.encode()).hexdigest()
+        settings = json.dumps(values(plan.config), sort_keys=True, default=repr)
+        self._config_facts = {"CONFIG": hashlib.sha256(settings.encode()).hexdigest()}
+        for name, value in changed(plan.config).items():
+            self._config_facts[f"CONFIG {name}"] = value if type(value) is str else repr(value)
+        if plan.units != "adu":
+            self._config_facts["UNITS"] = plan.units
+        # Not part of the job: a product with maps is as good where none are wanted.
+        self._maps_fact = {MAPS: "weight, flag"} if plan.weight else {}
 
-    def ccd(self, path: Path, ccd: int) -> Outcome:
+    def ccd(self, path: Path, ccd: int, n_ccd: int) -> Outcome:
         """Correct one CCD into a file of its own; a failure is an outcome, not an exception."""
-        product = self._plan.product(path, ccd)
+        plan, product = self._plan, self._plan.product(path, ccd)
         start = time.perf_counter()
-        try:
-            raw, inputs = self._inputs(path, ccd)
-            provenance = self._provenance(inputs)
-            if not self._plan.redo and _finished(product, provenance[FINGERPRINT]):
-                return Outcome(path.name, ccd, "skipped", str(product))
-            exposure, facts = self._correct(raw, inputs)
-            write_exposure(
-                exposure, product, overwrite=True, sync=self._plan.sync, provenance=provenance
-            )
-            if self._plan.weight:
-                base = product.with_suffix("")
-                maps = (f"{base}.weight.fits", f"{base}.flag.fits")
-                write_weight(exposure, *maps, overwrite=True, sync=self._plan.sync)
-        except Exception as error:
-            return _failure(path, ccd, error)
+        with self._watched() as warned:
+            try:
+                raw, inputs = self._inputs(path, ccd, n_ccd)
+                provenance = self._provenance(inputs)
+                if (
+                    not plan.redo
+                    and self._has_maps(path, ccd)
+                    and _finished(product, provenance[FINGERPRINT], plan.weight)
+                ):
+                    return Outcome(path.name, ccd, "skipped", str(product), warnings=warned)
+                exposure, facts = self._correct(raw, inputs)
+                write_exposure(
+                    exposure, product, overwrite=True, sync=plan.sync, provenance=provenance
+                )
+                self._write_maps(exposure, path, ccd)
+            except Exception as error:
+                return _failure(path, ccd, error, warned)
         seconds = time.perf_counter() - start
-        return Outcome(path.name, ccd, "done", str(product), "", seconds, facts)
+        return Outcome(path.name, ccd, "done", str(product), "", seconds, facts, warned)
 
-    def mosaic(self, path: Path, ccds: Sequence[int]) -> list[Outcome]:
+    def mosaic(self, path: Path, ccds: Sequence[int], n_ccd: int) -> list[Outcome]:
         """Correct the CCDs of a raw into one file; a CCD that fails is left out of it."""
         product = self._plan.product(path)
-        outcomes: list[Outcome] = []
-        provenance: dict[str, str] = {}
+        outcomes: dict[int, Outcome] = {}
         try:
             if not self._plan.redo and product.is_file():
-                made_of = {ccd: self._provenance(self._inputs(path, ccd)[1]) for ccd in ccds}
-                if _finished(product, _digest(_of_mosaic(made_of))):
-                    return [Outcome(path.name, ccd, "skipped", str(product)) for ccd in ccds]
+                outcomes = self._finished_mosaic(path, ccds, n_ccd)
+                if outcomes:
+                    return [outcomes[ccd] for ccd in ccds]
+            provenance: dict[str, str] = {}
             with MosaicWriter(
                 product,
                 primary=self._file(path).primary,
@@ -136,53 +175,104 @@ class Worker:
             ) as mosaic:
                 made_of = {}
                 for ccd in ccds:
-                    outcome, facts = self._append(mosaic, path, ccd)
-                    outcomes.append(outcome)
-                    if outcome.status == "done":
+                    outcomes[ccd], facts = self._append(mosaic, path, ccd, n_ccd)
+                    if outcomes[ccd].status == "done":
                         made_of[ccd] = facts
                 if not made_of:
-                    mosaic.abandon()
-                provenance |= _of_mosaic(made_of)
+                    raise _NothingDone
+                provenance |= self._config_facts | self._maps_fact | _of_mosaic(made_of)
                 provenance[FINGERPRINT] = _digest(_of_mosaic(made_of))
+        except _NothingDone:
+            pass
         except Exception as error:
-            failed = {outcome.ccd: outcome for outcome in outcomes if outcome.status == "failed"}
-            return [failed.get(ccd) or _failure(path, ccd, error) for ccd in ccds]
-        return outcomes
+            for ccd in ccds:
+                if ccd not in outcomes or outcomes[ccd].status != "failed":
+                    outcomes[ccd] = _failure(path, ccd, error)
+        return [outcomes[ccd] for ccd in ccds]
 
     def close(self) -> None:
         """Close the files."""
-        self._files.close()
+        for file in self._raws.values():
+            file.close()
         self._raws.clear()
-        self._scans.clear()
         self._calibrations.close()
 
-    def _append(self, mosaic: MosaicWriter, path: Path, ccd: int) -> tuple[Outcome, dict[str, str]]:
-        start = time.perf_counter()
+    @contextmanager
+    def _watched(self) -> Iterator[list[str]]:
+        """Collect what is warned of; stop here if the work is to stop."""
+        if self._stopped():
+            raise KeyboardInterrupt
+        watcher = _Watcher()
+        logger = logging.getLogger("cfhtisr")
+        logger.addHandler(watcher)
         try:
-            raw, inputs = self._inputs(path, ccd)
-            exposure, facts = self._correct(raw, inputs)
-        except Exception as error:
-            return _failure(path, ccd, error), {}
-        mosaic.append(exposure)
+            yield watcher.texts
+        finally:
+            logger.removeHandler(watcher)
+
+    def _append(
+        self, mosaic: MosaicWriter, path: Path, ccd: int, n_ccd: int
+    ) -> tuple[Outcome, dict[str, str]]:
+        start = time.perf_counter()
+        with self._watched() as warned:
+            try:
+                raw, inputs = self._inputs(path, ccd, n_ccd)
+                exposure, facts = self._correct(raw, inputs)
+                self._write_maps(exposure, path, ccd)
+            except Exception as error:
+                return _failure(path, ccd, error, warned), {}
+            try:
+                mosaic.append(exposure)
+            except (TypeError, ValueError) as error:  # this CCD only; the file goes on
+                return _failure(path, ccd, error, warned), {}
         seconds = time.perf_counter() - start
         product = str(self._plan.product(path))
-        outcome = Outcome(path.name, ccd, "done", product, "", seconds, facts)
+        outcome = Outcome(path.name, ccd, "done", product, "", seconds, facts, warned)
         return outcome, self._provenance(inputs)
+
+    def _finished_mosaic(self, path: Path, ccds: Sequence[int], n_ccd: int) -> dict[int, Outcome]:
+        """Return the outcomes if a mosaic holds all CCDs whose inputs can be read, else nothing."""
+        product = self._plan.product(path)
+        made_of: dict[int, dict[str, str]] = {}
+        outcomes: dict[int, Outcome] = {}
+        for ccd in ccds:
+            with self._watched() as warned:
+                try:
+                    made_of[ccd] = self._provenance(self._inputs(path, ccd, n_ccd)[1])
+                    outcomes[ccd] = Outcome(
+                        path.name, ccd, "skipped", str(product), warnings=warned
+                    )
+                except Exception as error:
+                    outcomes[ccd] = _failure(path, ccd, error, warned)
+        whole = (
+            bool(made_of)
+            and all(self._has_maps(path, ccd) for ccd in made_of)
+            and _finished(product, _digest(_of_mosaic(made_of)), self._plan.weight)
+        )
+        return outcomes if whole else {}
 
     def _file(self, path: Path) -> RawFile:
         if path not in self._raws:
-            opened = open_raw(path, processed=self._plan.processed, checksum=self._plan.checksum)
-            self._raws[path] = self._files.enter_context(opened)
-            self._scans[path] = self._raws[path].scan
+            while len(self._raws) >= _MOST_OPEN:
+                self._raws.pop(next(iter(self._raws))).close()
+            self._raws[path] = open_raw(
+                path, processed=self._plan.processed, checksum=self._plan.checksum
+            )
         return self._raws[path]
 
-    def _inputs(self, path: Path, ccd: int) -> tuple[Exposure, dict[str, tuple[Any, str]]]:
+    def _inputs(
+        self, path: Path, ccd: int, n_ccd: int
+    ) -> tuple[Exposure, dict[str, tuple[Any, str]]]:
         """Read the raw and its calibrations: the task's argument → value and identity."""
         file = self._file(path)
         raw = file.read(ccd)
         inputs: dict[str, tuple[Any, str]] = {"raw": (raw, file.identity(ccd))}
         for kind in KINDS:
-            found = self._calibrations.frame(kind, raw, self._scans[path].n_ccd)
+            if kind == "fringe" and not self._has_fringes(raw):
+                why = f"not applied: filter {raw.filter} is not in fringe.filters"
+                inputs["fringes"] = (None, why)
+                continue
+            found = self._calibrations.frame(kind, raw, n_ccd)
             if found is not None:
                 inputs["fringes" if kind == "fringe" else kind] = found
         boxes = self._calibrations.defects(raw)
@@ -190,23 +280,65 @@ class Worker:
             inputs["defects"] = boxes
         return raw, inputs
 
+    def _has_fringes(self, raw: Exposure) -> bool:
+        """Whether fringes would be subtracted, if a fringe frame is given at all."""
+        return self._plan.calibrations.fringe is None or self._task.fringe.checkFilter(raw)
+
     def _correct(
         self, raw: Exposure, inputs: Mapping[str, tuple[Any, str]]
     ) -> tuple[Exposure, dict[str, Any]]:
         arguments = {name: value for name, (value, _) in inputs.items() if name != "raw"}
         exposure = self._task.run(raw, **arguments).exposure
-        return exposure, measure(exposure)
+        if self._plan.units == "electron":
+            in_electrons(exposure)
+        facts = measure(exposure)
+        facts["not_applied"] = {
+            name: text for name, (value, text) in inputs.items() if value is None
+        }
+        return exposure, facts
+
+    def _write_maps(self, exposure: Exposure, path: Path, ccd: int) -> None:
+        if self._plan.weight:
+            maps = self._plan.maps(path, ccd)
+            write_weight(exposure, *maps, overwrite=True, sync=self._plan.sync)
+
+    def _has_maps(self, path: Path, ccd: int) -> bool:
+        """Whether the maps are there and whole, if they are wanted."""
+        maps = self._plan.maps(path, ccd) if self._plan.weight else ()
+        return all(file.is_file() and not verify(file) for file in maps)
 
     def _provenance(self, inputs: Mapping[str, tuple[Any, str]]) -> dict[str, str]:
         facts = {
-            "CONFIG": self._config_digest,
+            **self._config_facts,
             **{name.upper(): identity for name, (_, identity) in inputs.items()},
         }
-        return {**facts, FINGERPRINT: _digest(facts)}
+        return {**facts, **self._maps_fact, FINGERPRINT: _digest(facts)}
+
+
+class _NothingDone(Exception):  # noqa: N818  # it is no error, it leaves a block without a file
+    """No CCD of a mosaic could be corrected."""
+
+
+class _Watcher(logging.Handler):
+    """Keeps the texts of warnings of the thread that made it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self.texts.append(record.getMessage())
 
 
 def _of_mosaic(facts: Mapping[int, Mapping[str, str]]) -> dict[str, str]:
-    return {f"{name} ccd{ccd:02d}": text for ccd in facts for name, text in facts[ccd].items()}
+    return {
+        f"{name} ccd{ccd:02d}": text
+        for ccd in facts
+        for name, text in facts[ccd].items()
+        if not name.startswith("CONFIG ") and name != MAPS
+    }
 
 
 def _digest(facts: Mapping[str, str]) -> str:
@@ -215,9 +347,9 @@ def _digest(facts: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _failure(path: Path, ccd: int, error: Exception) -> Outcome:
+def _failure(path: Path, ccd: int, error: Exception, warned: Sequence[str] = ()) -> Outcome:
     _log.debug("%s ccd%02d failed", path, ccd, exc_info=error)
-    return Outcome(path.name, ccd, "failed", message=describe(error))
+    return Outcome(path.name, ccd, "failed", message=describe(error), warnings=list(warned))
 
 
 def describe(error: Exception) -> str:
@@ -228,12 +360,12 @@ def describe(error: Exception) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def _finished(product: Path, job: str) -> bool:
+def _finished(product: Path, job: str, maps: bool) -> bool:
     """Whether a product exists, was made of the same inputs in the same way, and is whole."""
     if not product.is_file():
         return False
     try:
-        made = read_provenance(product).get(FINGERPRINT)
+        facts = read_provenance(product)
     except (OSError, ValueError):
         return False
-    return made == job and not verify(product)
+    return facts.get(FINGERPRINT) == job and (not maps or MAPS in facts) and not verify(product)

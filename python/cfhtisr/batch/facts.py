@@ -9,7 +9,14 @@ import numpy as np
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.isr import statistics
 
-_STEPS = ("BIAS", "DARK", "FLAT", "FRINGE", "DEFECT")
+_STEPS = {
+    "overscan": "ISROSCN",
+    "bias": "ISRBIAS",
+    "dark": "ISRDARK",
+    "flat": "ISRFLAT",
+    "fringe": "ISRFRNG",
+    "defects": "ISRDEFCT",
+}
 
 
 def measure(exposure: Exposure) -> dict[str, Any]:
@@ -28,6 +35,8 @@ def measure(exposure: Exposure) -> dict[str, Any]:
         facts[f"overscan_{name}"] = header.get(f"ISR_OSCAN_LEVEL{name}")
     facts["saturation"] = header.get("SATURATE")
     values, counts = np.unique(mask.array, return_counts=True)
+    facts["unit"] = str(header.get("BUNIT", "adu"))
+    facts["applied"] = [step for step, card in _STEPS.items() if header.get(card) is True]
     facts["planes"] = {
         name: int(counts[(values >> bit & 1).astype(bool)].sum())
         for name, bit in mask.planes().items()

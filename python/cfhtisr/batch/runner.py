@@ -2,19 +2,31 @@
 
 __all__ = ["run"]
 
-import hashlib
+import errno
+import logging
 import multiprocessing
+import multiprocessing.connection
 import os
-import pickle
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+)
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from cfhtisr.batch.correct import Plan, Worker, describe, stem
 from cfhtisr.batch.report import Outcome, Report
+from cfhtisr.io.hdu import BLOCK
 from cfhtisr.io.raw import RawScan, scan_raw
 from cfhtisr.threads import get_num_threads, set_num_threads
 
@@ -25,7 +37,7 @@ _BYTES_PER_PIXEL = {"planes": 12, "weight": 8}
 class _Unit:
     """What one worker does in one go: a CCD of several raws, or a whole raw."""
 
-    raws: tuple[Path, ...]
+    raws: tuple[tuple[Path, int], ...]  # with the number of CCDs in their era
     ccds: tuple[int, ...]
 
 
@@ -73,21 +85,31 @@ def run(
         If a raw cannot be read at all, two raws would have one product, or the disk is too
         small; nothing has been written then.
     """
+    if jobs < 1:
+        raise ValueError(f"jobs is {jobs}, wanted 1 or more")
     paths = [Path(path) for path in raws]
     _refuse_duplicates(paths)
+    plan.calibrations.check()
     scans = {path: scan_raw(path) for path in paths}
     wanted = None if ccds is None else sorted(set(ccds))
+    if wanted == []:
+        raise ValueError("no CCD is wanted")
     pairs = [(path, ccd) for path in paths for ccd in wanted or scans[path].ccds]
-    plan.output.mkdir(parents=True, exist_ok=True)
+    _refuse_overwriting(plan, pairs)
+    _make_folder(plan.output)
     _check_space(plan, pairs, scans)
-    if started is not None:
-        started(len(pairs))
     report = Report()
-    for outcome in _outcomes(plan, _units(plan, pairs), jobs, threads, executor):
+    damaged = [] if wanted else list(_damaged(scans, plan, report))
+    if started is not None:
+        started(len(pairs) + len(damaged))
+    for outcome in chain(
+        damaged, _outcomes(plan, _units(plan, pairs, scans), jobs, threads, executor)
+    ):
         report.add(outcome)
         if progress is not None:
             progress(outcome)
-    report.sort({(path.name, ccd): index for index, (path, ccd) in enumerate(pairs)})
+    order = {(path.name, ccd): index for index, (path, ccd) in enumerate(pairs)}
+    report.sort(order)
     return report
 
 
@@ -101,13 +123,64 @@ def _refuse_duplicates(paths: list[Path]) -> None:
             raise ValueError(f"{other} and {path} would both be written as {stem(path)}")
 
 
-def _units(plan: Plan, pairs: list[tuple[Path, int]]) -> list[_Unit]:
+def _refuse_overwriting(plan: Plan, pairs: list[tuple[Path, int]]) -> None:
+    """Refuse to write over what is read."""
+    inputs = {path.resolve() for path, _ in pairs}
+    inputs |= {path.resolve() for path in plan.calibrations.given()}
+    for path, ccd in pairs:
+        product = plan.product(path, ccd if plan.layout == "ccd" else None)
+        for file in (product, *plan.maps(path, ccd)):
+            if file.resolve() in inputs:
+                raise ValueError(
+                    f"{file}: a product would overwrite an input; choose another output folder"
+                )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise NotADirectoryError(
+            errno.ENOTDIR, "is a file or below one, wanted a folder for the products", str(folder)
+        ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "no permission to write into this folder", str(folder))
+
+
+def _damaged(scans: dict[Path, RawScan], plan: Plan, report: Report) -> Iterator[Outcome]:
+    """Yield a failure for each file that is cut off, for the CCDs that nobody can name."""
+    for path, scan in scans.items():
+        stated = scan.primary.get("NEXTEND")
+        problem = scan.damage
+        if isinstance(stated, int) and stated > scan.n_images:
+            there = f"NEXTEND is {stated}, but there are {scan.n_images} images of CCDs"
+            if not problem and path.stat().st_size % BLOCK and path.suffix != ".gz":
+                problem = f"is truncated: {there}, and the last is not padded"
+            elif not problem:
+                report.notes.append(f"{path}: {there}: is it a part of an exposure?")
+        elif plan.checksum != "error":
+            continue  # every CCD is there
+        if problem:
+            yield Outcome(path.name, -1, "failed", message=_with_path(path, problem))
+
+
+def _with_path(path: Path, text: str) -> str:
+    return text if text.startswith(str(path)) else f"{path}: {text}"
+
+
+def _units(plan: Plan, pairs: list[tuple[Path, int]], scans: dict[Path, RawScan]) -> list[_Unit]:
     """Group the work: by CCD, so that a calibration is read once for all raws."""
     if plan.layout == "mosaic":
         raws = dict.fromkeys(path for path, _ in pairs)
-        return [_Unit((raw,), tuple(ccd for path, ccd in pairs if path == raw)) for raw in raws]
+        return [
+            _Unit(((raw, scans[raw].n_ccd),), tuple(ccd for path, ccd in pairs if path == raw))
+            for raw in raws
+        ]
     ccds = dict.fromkeys(ccd for _, ccd in sorted(pairs, key=lambda pair: pair[1]))
-    return [_Unit(tuple(path for path, ccd in pairs if ccd == one), (one,)) for one in ccds]
+    return [
+        _Unit(tuple((path, scans[path].n_ccd) for path, ccd in pairs if ccd == one), (one,))
+        for one in ccds
+    ]
 
 
 def _check_space(plan: Plan, pairs: list[tuple[Path, int]], scans: dict[Path, RawScan]) -> None:
@@ -121,75 +194,156 @@ def _check_space(plan: Plan, pairs: list[tuple[Path, int]], scans: dict[Path, Ra
     free = shutil.disk_usage(plan.output).free
     if need > free:
         raise OSError(
-            f"{plan.output}: the products need {need / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
+            errno.ENOSPC,
+            f"the products need up to {need / 1e9:.3g} GB, {free / 1e9:.3g} GB are free",
+            str(plan.output),
         )
 
 
 def _outcomes(
     plan: Plan, units: list[_Unit], jobs: int, threads: int | None, executor: Executor | None
 ) -> Iterator[Outcome]:
-    if executor is None and jobs == 1:
-        if threads is not None:
-            set_num_threads(threads)
-        worker = Worker(plan)
-        try:
-            for unit in units:
-                yield from _work(worker, plan, unit)
-        finally:
-            worker.close()
-        return
     if executor is not None:
-        yield from _collect(executor, plan, units)
-        return
+        yield from _collect(executor, _work_alone, plan, units)
+    elif jobs == 1 or len(units) < 2:
+        yield from _work_here(plan, units, threads)
+    else:
+        yield from _work_in_processes(plan, units, jobs, threads)
+
+
+def _work_here(plan: Plan, units: list[_Unit], threads: int | None) -> Iterator[Outcome]:
+    before = get_num_threads()
+    if threads is not None:
+        set_num_threads(threads)
+    worker = Worker(plan)
+    try:
+        for unit in units:
+            yield from _work(worker, plan, unit)
+    finally:
+        worker.close()
+        if threads is not None:
+            set_num_threads(before)
+
+
+def _work_in_processes(
+    plan: Plan, units: list[_Unit], jobs: int, threads: int | None
+) -> Iterator[Outcome]:
+    jobs = min(jobs, len(units))
     share = max(1, (threads or get_num_threads()) // jobs)
-    with ProcessPoolExecutor(
-        max_workers=min(jobs, len(units)) or 1,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=set_num_threads,
-        initargs=(share,),
-    ) as own:
-        try:
-            yield from _collect(own, plan, units)
-        except BaseException:
-            own.shutdown(wait=False, cancel_futures=True)
-            raise
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    level = logging.getLogger().level
+    own = ProcessPoolExecutor(jobs, context, _begin, (share, stop, level))
+    try:
+        yield from _collect(own, _work_in_turn, plan, units)
+    except BaseException:
+        # What the workers are at is done within seconds; then they find the note and leave.
+        stop.set()
+        raise
+    finally:
+        own.shutdown(wait=True, cancel_futures=True)
 
 
-def _collect(executor: Executor, plan: Plan, units: list[_Unit]) -> Iterator[Outcome]:
-    # Configurations do not compare by value, so the plan is known by what is sent of it.
-    key = hashlib.sha256(pickle.dumps(plan)).hexdigest()
-    futures = {executor.submit(_work_elsewhere, key, plan, unit): unit for unit in units}
+def _collect(
+    executor: Executor,
+    work: Callable[[Plan, _Unit], list[Outcome]],
+    plan: Plan,
+    units: list[_Unit],
+) -> Iterator[Outcome]:
+    futures: dict[Future[list[Outcome]], _Unit] = {}
+    lost: list[tuple[_Unit, str]] = []
+    with _deaf_children():
+        for unit in units:
+            try:
+                futures[executor.submit(work, plan, unit)] = unit
+            except BrokenExecutor as error:
+                lost.append((unit, _death(error)))
+    for unit, message in lost:
+        yield from _lost(plan, unit, message)
     for future in as_completed(futures):
         try:
-            yield from future.result()
-        except BrokenProcessPool:
-            yield from _lost(futures[future], "a worker process died; see the system's log")
+            outcomes = future.result()
+        except BrokenExecutor as error:
+            outcomes = _lost(plan, futures[future], _death(error))
         except Exception as error:
-            yield from _lost(futures[future], describe(error))
+            outcomes = _lost(plan, futures[future], describe(error))
+        yield from outcomes
 
 
-def _lost(unit: _Unit, message: str) -> Iterator[Outcome]:
-    for raw in unit.raws:
-        for ccd in unit.ccds:
-            yield Outcome(raw.name, ccd, "failed", message=message)
+def _death(error: BrokenExecutor) -> str:
+    return (
+        "a worker process died before this CCD was done, perhaps for want of memory; fewer "
+        f"--jobs need less ({error})"
+    )
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Let processes that start within the block not hear Ctrl-C: this one hears it for all."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _lost(plan: Plan, unit: _Unit, message: str) -> list[Outcome]:
+    return [
+        Outcome(raw.name, ccd, "failed", message=f"{raw}: {message}")
+        for raw, _ in unit.raws
+        for ccd in unit.ccds
+    ]
 
 
 def _work(worker: Worker, plan: Plan, unit: _Unit) -> Iterator[Outcome]:
-    for raw in unit.raws:
+    for raw, n_ccd in unit.raws:
         if plan.layout == "mosaic":
-            yield from worker.mosaic(raw, unit.ccds)
+            yield from worker.mosaic(raw, unit.ccds, n_ccd)
         else:
-            yield from (worker.ccd(raw, ccd) for ccd in unit.ccds)
+            yield from (worker.ccd(raw, ccd, n_ccd) for ccd in unit.ccds)
 
 
-# The worker of a process of its own lives as long as the process: its files stay open.
-_worker: tuple[str, Worker] | None = None
+def _work_alone(plan: Plan, unit: _Unit) -> list[Outcome]:
+    """Work in an executor of the caller's, of which we know neither process nor thread."""
+    worker = Worker(plan)
+    try:
+        return list(_work(worker, plan, unit))
+    finally:
+        worker.close()
 
 
-def _work_elsewhere(key: str, plan: Plan, unit: _Unit) -> list[Outcome]:
+# A process of our own works for one plan; its worker, and its open files, last as long as it.
+_stop: Event | None = None
+_worker: Worker | None = None
+
+
+def _begin(threads: int, stop: Event, level: int) -> None:
+    """Prepare a process of our own."""
+    global _stop
+    _stop = stop
+    set_num_threads(threads)
+    handler = logging.StreamHandler()
+    # What is warned of comes back with the outcomes.
+    handler.setLevel(level if level < logging.WARNING else logging.ERROR)
+    logging.basicConfig(
+        level=level, format="%(levelname)s %(name)s: %(message)s", handlers=[handler]
+    )
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    """End this process when its parent has: nobody would ever give it work again."""
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
+
+
+def _work_in_turn(plan: Plan, unit: _Unit) -> list[Outcome]:
     global _worker
-    if _worker is None or _worker[0] != key:
-        if _worker is not None:
-            _worker[1].close()
-        _worker = (key, Worker(plan))
-    return list(_work(_worker[1], plan, unit))
+    if _worker is None:
+        _worker = Worker(plan, _stop.is_set if _stop is not None else lambda: False)
+    return list(_work(_worker, plan, unit))

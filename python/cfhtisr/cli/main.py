@@ -5,11 +5,13 @@ __all__ = ["main"]
 import argparse
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
 from cfhtisr import __version__
 
+_FORMAT = "%(levelname)s %(name)s: %(message)s"
 COMMANDS = ("run", "info", "verify", "config", "simulate", "demo")
 
 _EPILOG = """\
@@ -34,6 +36,11 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for name in COMMANDS:
         importlib.import_module(f"cfhtisr.cli.{name}").add_parser(commands)
+    for command in commands.choices.values():
+        # Before or after the name of the command: nobody remembers which.
+        command.add_argument(
+            "-v", "--verbose", action="count", default=argparse.SUPPRESS, help="log more"
+        )
     return top
 
 
@@ -44,22 +51,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     130: interrupted.
     """
     options = parser().parse_args(arguments)
-    # What is warned of is repeated for each CCD; the products and the summary say it anyway.
-    level = (logging.ERROR, logging.INFO, logging.DEBUG)[min(options.verbose, 2)]
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(options.verbose, 2)]
+    if not logging.getLogger().handlers:  # whoever calls this from a program has set up his own
+        handler = logging.StreamHandler()
+        # What is warned of is repeated for each CCD; the summary says it once.
+        handler.setLevel(level if options.verbose else logging.ERROR)
+        logging.basicConfig(level=level, format=_FORMAT, handlers=[handler])
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
+        # Whoever read our output has gone; Python would say so once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print("cfhtisr: interrupted; what was finished is kept", file=sys.stderr)
         return 130
-    except (OSError, ValueError, LookupError, RuntimeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, RuntimeError, MemoryError) as error:
         if options.verbose > 1:
             raise
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f"cfhtisr: {text}", file=sys.stderr)
+        print(f"cfhtisr: {text or type(error).__name__}", file=sys.stderr)
         return 1
     return status
 

@@ -4,7 +4,11 @@ __all__ = ["add_parser"]
 
 import argparse
 import itertools
+import math
+import statistics
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +18,11 @@ from cfhtisr.cli.arguments import add_configuration, positive
 if TYPE_CHECKING:
     from cfhtisr.batch import Outcome, Report
 
+_MOST_WARNINGS = 10
+
 _DESCRIPTION = """\
 Correct raw MegaCam exposures and write, for each CCD, the image [ADU], its mask and its
-variance [ADU^2] as OUT/<raw>-ccdNN.fits.
+variance [ADU^2] as OUT/<raw>-ccdNN.fits, or with --format mosaic all CCDs as OUT/<raw>.fits.
 
 Always done: saturation mask, overscan, trimming and assembly, variance, widening of
 saturation trails, interpolation of saturated and invalid pixels. Bias, dark, flat, fringe and
@@ -58,6 +64,12 @@ def add_parser(commands: Any) -> None:
     group.add_argument(
         "--format", choices=["ccd", "mosaic"], default="ccd", help="a file per CCD, or per exposure"
     )
+    group.add_argument(
+        "--units",
+        choices=["adu", "electron"],
+        default="adu",
+        help="of the pixels; electrons: times the gain of each amplifier",
+    )
     group.add_argument("--weight", action="store_true", help="weight and flag maps as well")
     group.add_argument("--report", type=Path, metavar="FILE", help="all outcomes, as JSON")
     group.add_argument("--redo", action="store_true", help="correct again what is finished")
@@ -83,20 +95,22 @@ def run(options: argparse.Namespace) -> int:
     from cfhtisr import batch
     from cfhtisr.batch.correct import Plan
     from cfhtisr.cli._progress import progress
-    from cfhtisr.cli.settings import configuration, match_calibrations
+    from cfhtisr.cli.settings import configuration, match_calibrations, validate
+    from cfhtisr.io.atomic import AtomicFile
 
     paths = batch.CalibrationPaths(
         options.bias, options.dark, options.flat, options.fringe, options.defects
     )
     config = configuration(options)
     off = match_calibrations(config, paths, options.overrides)
-    config.validate()
+    validate(config)
     plan = Plan(
         output=options.output,
         config=config,
         calibrations=paths,
         layout=options.format,
         weight=options.weight,
+        units=options.units,
         processed=options.processed,
         checksum=options.checksum,
         redo=options.redo,
@@ -104,6 +118,8 @@ def run(options: argparse.Namespace) -> int:
     )
     if off:
         print(f"off, for want of a calibration: {', '.join(off)}")
+    if options.report is not None:
+        _check_report(options.report, options.raws)
     totals: list[int] = []
     with progress("correcting") as tell:
         done = itertools.count(1)
@@ -117,12 +133,21 @@ def run(options: argparse.Namespace) -> int:
             progress=lambda outcome: tell(next(done), totals[0], _line(outcome)),
         )
     if options.report is not None:
-        options.report.write_text(report.to_json() + "\n")
+        with AtomicFile(options.report, overwrite=True) as file:
+            file.write(f"{report.to_json()}\n".encode())
     return _finish(report)
 
 
+def _check_report(path: Path, raws: list[Path]) -> None:
+    """Refuse now what would fail when all the work is done."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise ValueError(f"--report {path}: wanted a file in a folder that is there")
+    if path.resolve() in {raw.resolve() for raw in raws}:
+        raise ValueError(f"--report {path}: would overwrite a raw file")
+
+
 def _line(outcome: "Outcome") -> str:
-    text = f"{outcome.raw} ccd{outcome.ccd:02d} {outcome.status}"
+    text = f"{outcome.name} {outcome.status}"
     if outcome.status == "done":
         facts = outcome.facts
         text += f" {outcome.seconds:.1f} s, sky {facts['sky']:.1f}, noise {facts['noise']:.2f}"
@@ -132,7 +157,37 @@ def _line(outcome: "Outcome") -> str:
 
 
 def _finish(report: "Report") -> int:
+    for line in _remarks(report):
+        print(line)
     print(report.summary())
     for outcome in report.failed:
-        print(f"  {outcome.raw} ccd{outcome.ccd:02d}: {outcome.message}", file=sys.stderr)
+        print(f"  {outcome.name}: {outcome.message}", file=sys.stderr)
     return 1 if report.failed else 0
+
+
+def _remarks(report: "Report") -> Iterator[str]:
+    """Yield what somebody should know who looks at nothing but the end of the output."""
+    done = [outcome for outcome in report if outcome.status == "done"]
+    if done:
+        unit = done[0].facts["unit"]
+        for name, form in (("sky", ".1f"), ("noise", ".2f"), ("saturation", ".0f")):
+            values = [outcome.facts[name] for outcome in done]
+            numbers = [value for value in values if value is not None and math.isfinite(value)]
+            if numbers:
+                middle = statistics.median(numbers)
+                yield (
+                    f"{name:<10} {middle:{form}} {unit} (median), "
+                    f"{min(numbers):{form}} to {max(numbers):{form}}"
+                )
+    given: Counter[str] = Counter()
+    for outcome in done:
+        for name, why in outcome.facts["not_applied"].items():
+            given[f"{name.removesuffix('s') if name == 'fringes' else name} {why}"] += 1
+    for text, count in given.items():
+        yield f"{text} ({count} CCDs)"
+    yield from report.notes
+    warned = Counter(text for outcome in report for text in dict.fromkeys(outcome.warnings))
+    for text, count in warned.most_common(_MOST_WARNINGS):
+        yield f"warning: {text}" + (f" ({count} CCDs)" if count > 1 else "")
+    if len(warned) > _MOST_WARNINGS:
+        yield f"{len(warned) - _MOST_WARNINGS} more warnings; --report lists them all"

@@ -1,6 +1,6 @@
 """The configuration that a command line asks for."""
 
-__all__ = ["configuration", "match_calibrations"]
+__all__ = ["configuration", "match_calibrations", "validate"]
 
 import argparse
 
@@ -38,14 +38,31 @@ def match_calibrations(
         If the call asks for a correction by name and gives no calibration, or the reverse.
     """
     items = [value for kind, value in overrides if kind == "item" and "=" in value]
-    asked = dict(item.split("=", 1) for item in items)
+    asked = {}
+    for item in items:
+        name, _, text = item.partition("=")
+        asked[name.strip().removeprefix("config.")] = text.strip()
     off = []
     for kind in (*KINDS, "defects"):
         flag, given = _FLAGS[kind], getattr(paths, kind) is not None
         if flag in asked and getattr(config, flag) != given:
-            problem = f"but no --{kind}" if not given else f"and --{kind}, which contradict"
-            raise ValueError(f"the call has -c {flag}={asked[flag]} {problem}")
+            problem = f", but no --{kind}" if not given else f" and --{kind}, which contradict"
+            raise ValueError(f"the call has -c {flag}={asked[flag]}{problem}")
         setattr(config, flag, given)
         if not given:
             off.append(kind)
     return off
+
+
+def validate(config: CfhtIsrTaskConfig) -> None:
+    """Check all fields, and that they agree.
+
+    Raises
+    ------
+    ValueError
+        If they do not; the text is one line.
+    """
+    try:
+        config.validate()
+    except ValueError as error:
+        raise ValueError(" ".join(str(error).partition("\nFor more")[0].split())) from None

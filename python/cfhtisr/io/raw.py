@@ -69,6 +69,9 @@ class RawScan:
         Name of the target.
     processed : str
         Why the file counts as processed by the observatory; empty for a raw one.
+    damage : str
+        What keeps the file from being whole, such as its truncation; CCDs behind it are not
+        in ``ccds``. Empty if nothing does.
     primary : astropy.io.fits.Header
         The primary header.
     """
@@ -85,6 +88,7 @@ class RawScan:
     mjd: float
     object: str
     processed: str
+    damage: str
     primary: Header = field(repr=False)
     _first: Hdu = field(repr=False)
     _places: tuple[_Place, ...] = field(repr=False)
@@ -94,6 +98,11 @@ class RawScan:
         """Number of pixels of a CCD, both amplifiers and overscan; the same for all of them."""
         rows, columns = _shape(self._places[0])
         return rows * columns
+
+    @property
+    def n_images(self) -> int:
+        """Number of HDUs of CCDs or amplifiers that are there."""
+        return sum(len(place.hdus) for place in self._places)
 
     def header(self, ccd: int | str) -> Header:
         """Return the header of a CCD, repaired, as `read_raw` would give it.
@@ -200,6 +209,7 @@ class RawFile:
             info.mjd,
             str(value_of(header, "OBJECT") or "").strip(),
             _why_processed(self.path, [first.cards, places[0].hdus[0].cards]),
+            self._file.damage or "",
             first.header,
             first,
             tuple(places),
@@ -285,6 +295,11 @@ class RawFile:
             )
         if first is None:
             raise FileFormatError(f"{self.path}: no image HDU in it")
+        if any("CFHTISR" in header for header in headers):
+            raise FileFormatError(
+                f"{self.path}: is a product of cfhtisr (card CFHTISR), wanted a file of the "
+                "observatory; read_exposure reads it"
+            )
         why = _why_processed(self.path, headers)
         if why and not self._accept:
             raise _refused(self.path, why)
@@ -338,7 +353,13 @@ class RawFile:
                 if self._places[index].ccd == number:
                     return self._places[index]
                 index += 1
-            raise _missing(self.path, number, [place.ccd for place in self._places])
+            missing = _missing(self.path, number, [place.ccd for place in self._places])
+        damage = self._file.damage
+        if damage is not None:
+            raise FileFormatError(
+                f"{missing}, for the file is damaged: {_short(damage, self.path)}"
+            )
+        raise missing
 
 
 def open_raw(
@@ -412,6 +433,10 @@ def _number(path: Path, ccd: int | str) -> int:
         return ccd_number(ccd)
     except KeyError as problem:
         raise FileFormatError(f"{path}: {problem.args[0]}") from None
+
+
+def _short(damage: str, path: Path) -> str:
+    return damage.removeprefix(f"{path}: ")
 
 
 def _missing(path: Path, number: int, there: Iterable[int]) -> FileFormatError:
