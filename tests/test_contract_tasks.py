@@ -233,6 +233,16 @@ def test_a_run_is_what_its_formulas_say():
     assert out.flux_mag0 == pytest.approx(10 ** (0.4 * 28) * 120)
 
 
+@pytest.mark.parametrize("form", [tuple, iter, Box2I.to_array])
+def test_defects_come_in_any_form(form):
+    frames = calibrations()
+    listed = CfhtIsrTask(config=config()).run(raw(), **frames).exposure
+    other = frames | {"defects": form(frames["defects"])}
+    out = CfhtIsrTask(config=config()).run(raw(), **other).exposure
+    assert_array_equal(out.mask, listed.mask)
+    assert_array_equal(out.image, listed.image)
+
+
 def test_nothing_that_was_given_is_changed_by_a_run():
     exposure, frames = raw(), calibrations()
     again = raw(), calibrations()

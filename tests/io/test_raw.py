@@ -28,7 +28,7 @@ from raw_files import (
 
 def same_boxes(detector, other):
     names = ("bbox", "raw_bbox", "raw_data_bbox", "raw_horizontal_overscan_bbox",
-             "raw_vertical_overscan_bbox", "gain", "read_noise", "readout_corner")  # fmt: skip
+             "raw_vertical_overscan_bbox", "readout_corner")  # fmt: skip
     return all(
         getattr(a, name) == getattr(b, name)
         for a, b in zip(detector, other, strict=True)
@@ -230,8 +230,8 @@ def test_repairs_are_logged_and_recorded(tmp_path, caplog):
     logged = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(logged) == 3
     assert all(f"{path} ccd02: " in record.getMessage() for record in logged)
-    # The table is not changed by a header.
-    assert exposure.detector["A"].read_noise == megacam()[2]["A"].read_noise
+    # The header, as repaired, wins over the table, which stays as it is.
+    assert exposure.detector["A"].read_noise == 4.0 != megacam()[2]["A"].read_noise
 
 
 def test_detectors_are_not_shared(tmp_path):
@@ -412,6 +412,10 @@ def test_every_real_raw_header(tmp_path, shared, name):
         last = scan.header(n_ccd - 1)
     np.testing.assert_array_equal(exposure.image.array, frames[30])
     assert same_boxes(exposure.detector, megacam()[30])
+    for amplifier in exposure.detector:
+        assert amplifier.gain == exposure.metadata[f"GAIN{amplifier.name}"]
+        assert amplifier.read_noise == exposure.metadata[f"RDNOISE{amplifier.name}"]
+        assert amplifier.saturation == exposure.metadata["SATURATE"]
     cards = headers[31] if len(headers) < 50 else headers[61]
     assert exposure.filter == value_in(cards, "FILTER")
     info = exposure.visit_info

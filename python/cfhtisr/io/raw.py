@@ -403,8 +403,8 @@ def read_raw(
     -------
     exposure : Exposure
         Pixels as stored, uint16 for raw frames [ADU]; the CCD's header followed by those cards
-        of the primary header that it does not have; a detector of its own with the gain and
-        read noise of the table; world coordinates in pixels of the raw frame. The number of
+        of the primary header that it does not have; a detector of its own with gain,
+        read noise and saturation level of the header; world coordinates in pixels of the raw frame. The number of
         the exposure is visit * 36 + ccd, or visit * 40 + ccd in the era of 40 CCDs.
 
     Raises
@@ -526,7 +526,25 @@ def _metadata(
         raise FileFormatError(f"{path}, {indices}: {problem}") from None
     repairs += more
     record(header, repairs, f"{path} {name}", quiet=processed or quiet)
+    _describe(detector, header)
     return header, detector, repairs
+
+
+def _describe(detector: Detector, header: Header) -> None:
+    """Give a detector the electronics of its header, which wins over the table.
+
+    The values of a raw frame are plausible, for they have been repaired; a master may lack some.
+    """
+    level = number_of(header, "SATURATE")
+    for amplifier in detector:
+        gain = number_of(header, f"GAIN{amplifier.name}")
+        noise = number_of(header, f"RDNOISE{amplifier.name}")
+        if gain > 0:  # NaN is not
+            amplifier.gain = gain
+        if noise >= 0:
+            amplifier.read_noise = noise
+        if level > 0:
+            amplifier.saturation = level
 
 
 def _doubled(place: _Place, name: str) -> Iterator[Repair]:

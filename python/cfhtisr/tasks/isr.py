@@ -5,8 +5,10 @@ __all__ = ["IsrTask", "IsrTaskConfig"]
 import copy
 import logging
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 from lsst.pex.config import ConfigurableField
 
 from cfhtisr import config as plain
@@ -187,6 +189,10 @@ class IsrTask(AmplifierMethods, FrameMethods, InputMethods, Task):
             raise TypeError(f"ccdExposure is {type(ccdExposure).__name__}, wanted an Exposure")
         if fringes is None:
             fringes = Struct(fringes=None)
+        if isinstance(defects, Box2I):
+            defects = [defects]
+        elif defects is not None and not isinstance(defects, Sequence | np.ndarray):
+            defects = list(defects)  # they are read more than once, which an iterator cannot be
         data = IsrData(
             camera=camera,
             bias=bias,
