@@ -1,8 +1,6 @@
 """The documented tasks and configurations, from outside, against plain NumPy."""
 
 import json
-import logging
-import pickle
 
 import numpy as np
 import pytest
@@ -21,109 +19,24 @@ from cfhtisr import (
     IsrTask,
     IsrTaskConfig,
     MaskedImage,
-    RunIsrTask,
     Struct,
 )
-
-BAD, SAT, INTRP, SUSPECT, NAN = 1, 2, 4, 128, 512
-ROWS, HALF, STRIP, TOP = 14, 20, 6, 3  # data rows, columns of an amplifier, overscan
-RAW = (ROWS + TOP, 2 * (HALF + STRIP))
-GAIN, NOISE = {"A": 1.6, "B": 1.4}, {"A": 4.0, "B": 5.0}
-SATURATE = 58000
-
-
-def two_amplifiers(names=("A", "B"), flip=False, **electronics):
-    """Return a detector in MegaCam's layout: strips at the outer sides, rows at the top."""
-    width = HALF + STRIP
-    amps = [
-        Amplifier(
-            names[0],
-            Box2I(0, 0, HALF, ROWS),
-            Box2I(0, 0, width, ROWS + TOP),
-            Box2I(STRIP, 0, HALF, ROWS),
-            Box2I(0, 0, STRIP, ROWS),
-            Box2I(0, ROWS, width, TOP),
-            **electronics,
-        ),
-        Amplifier(
-            names[1],
-            Box2I(HALF, 0, HALF, ROWS),
-            Box2I(width, 0, width, ROWS + TOP),
-            Box2I(width, 0, HALF, ROWS),
-            Box2I(width + HALF, 0, STRIP, ROWS),
-            Box2I(width, ROWS, width, TOP),
-            raw_flip_x=flip,
-            readout_corner="LR",
-            **electronics,
-        ),
-    ]
-    return Detector("ccd03", 3, Box2I(0, 0, 2 * HALF, ROWS), amps)
-
-
-def cards():
-    header = Header()
-    header["OBJECT"] = ("a field", "its comment")
-    header["DATASEC"] = "[7:46,1:14]"
-    header["GAIN"] = 1.5
-    for amp in "AB":
-        header[f"GAIN{amp}"], header[f"RDNOISE{amp}"] = GAIN[amp], NOISE[amp]
-    header["RDNOISE"], header["SATURATE"] = 4.4, SATURATE
-    header["CRPIX1"], header["CRPIX2"] = 30.0, 7.0
-    header["CRVAL1"], header["CRVAL2"] = 150.0, 2.0
-    header["CTYPE1"], header["CTYPE2"] = "RA---TAN", "DEC--TAN"
-    header["CD1_1"], header["CD2_2"] = -5e-5, 5e-5
-    header["CD1_2"], header["CD2_1"] = 0.0, 0.0
-    header["COMMENT"] = "first"
-    header["COMMENT"] = "second"
-    header["HISTORY"] = "done before"
-    header["LAST"] = True
-    return header
-
-
-def raw(seed=1, detector=None, dtype=np.uint16):
-    rng = np.random.default_rng(seed)
-    level = 1000 + np.repeat([100, 200], RAW[1] // 2)[None, :] + 3 * np.arange(RAW[0])[:, None]
-    image = level + rng.normal(0, 2.5, RAW)
-    image[:ROWS, STRIP:-STRIP] += rng.normal(700, 20, (ROWS, 2 * HALF))
-    image[3, STRIP + 10] = 60000  # one saturated pixel
-    image[8, STRIP + 22 : STRIP + 31] = 59000  # a trail of nine
-    image[5, 2] = 3500  # an outlier of the overscan
-    header = cards()
-    return Exposure(
-        MaskedImage(np.round(image).astype(dtype)),
-        header,
-        two_amplifiers() if detector is None else detector,
-        WCS(header),
-        "i.MP9703",
-        {"exposure_id": 123403, "exposure_time": 120.0, "dark_time": 121.5},
-    )
-
-
-def frame(level, scatter, variance, seed, dark_time=np.nan):
-    rng = np.random.default_rng(seed)
-    shape = (ROWS, 2 * HALF)
-    return Exposure(
-        MaskedImage(
-            rng.normal(level, scatter, shape).astype(np.float32),
-            None,
-            np.full(shape, variance, np.float32),
-        ),
-        filter="i.MP9703",
-        visit_info={"exposure_id": 0, "exposure_time": 0.0, "dark_time": dark_time},
-    )
-
-
-def calibrations():
-    flat = frame(1.0, 0.03, 1e-4, 4)
-    flat.image.array[11, 30] = 0.0  # becomes infinite
-    bias = frame(5.0, 0.5, 0.3, 2)
-    bias.mask.array[0, 0] = 16
-    return {
-        "bias": bias,
-        "dark": frame(12.0, 1.0, 0.2, 3, dark_time=600.0),
-        "flat": flat,
-        "defects": [Box2I(3, 0, 1, ROWS), Box2I(36, 2, 2, 3)],
-    }
+from contract_ccd import (
+    BAD,
+    GAIN,
+    HALF,
+    INTRP,
+    NAN,
+    NOISE,
+    ROWS,
+    SAT,
+    SATURATE,
+    STRIP,
+    calibrations,
+    config,
+    raw,
+    two_amplifiers,
+)
 
 
 def weights(neighbours, at):
@@ -204,14 +117,6 @@ def recomputed(exposure, bias, dark, flat, defects):
     repair(image, variance, bad)
     mask[bad] |= NAN | INTRP
     return image, mask, variance
-
-
-def config(**changes):
-    made = CfhtIsrTaskConfig()
-    made.doFringe = False
-    for name, value in changes.items():
-        setattr(made, name, value)
-    return made
 
 
 def test_a_run_is_what_its_formulas_say():
@@ -452,156 +357,3 @@ def test_steps_of_later_releases_are_refused_by_name(field):
     with pytest.raises(RuntimeError, match=field):
         CfhtIsrTask(config=config(**{field: True})).run(exposure, **calibrations())
     assert_array_equal(exposure.image, raw().image)
-
-
-# what every task can do
-
-
-def test_the_documented_methods_of_a_task(caplog):
-    task = CfhtIsrTask(config=config())
-    assert task.canMultiprocess is True
-    assert (task.getName(), task.getFullName()) == ("isr", "isr")
-    assert list(task.getTaskDict()) == [
-        "isr",
-        "isr.assembleCcd",
-        "isr.crosstalk",
-        "isr.strayLight",
-        "isr.fringe",
-        "isr.masking",
-        "isr.vignette",
-    ]
-    assert task.assembleCcd.getFullName() == "isr.assembleCcd"
-    assert set(task.assembleCcd.getTaskDict()) == set(task.getTaskDict())
-    assert task.getSchemaCatalogs() == task.getAllSchemaCatalogs() == {}
-    field = CfhtIsrTask.makeField("Removes the instrument signature.")
-    assert field.doc == "Removes the instrument signature."
-    with pytest.raises(KeyError, match="noSuchPart"):
-        task.makeSubtask("noSuchPart")
-    with pytest.raises(ValueError, match="sad"), task.timer("step"):
-        raise ValueError("sad")
-    names = list(task.metadata.names())
-    items = [
-        "Utc",
-        "CpuTime",
-        "UserTime",
-        "SystemTime",
-        "MaxResidentSetSize",
-        "MinorPageFaults",
-        "MajorPageFaults",
-        "BlockInputs",
-        "BlockOutputs",
-        "VoluntaryContextSwitches",
-        "InvoluntaryContextSwitches",
-    ]
-    assert names == [f"step{when}{item}" for when in ("Start", "End") for item in items]
-    full = task.getFullMetadata()
-    assert isinstance(full.getScalar("isr.stepStartCpuTime"), float)
-    assert "isr:assembleCcd" in full.names()
-    task.fringe.emptyMetadata()
-    assert list(task.metadata.names()) == []
-    assert type(pickle.loads(pickle.dumps(task))) is CfhtIsrTask
-    assert CfhtIsrTask(config=config(), name="mine").getFullName() == "mine"
-    assert CfhtIsrTask(config=config(), log=logging.getLogger("top")).log.name == "top.isr"
-    with pytest.raises(RuntimeError, match="name"):
-        cfhtisr.pipe.Task(config=config())
-
-
-def test_a_run_is_timed_and_counted():
-    task = CfhtIsrTask(config=config())
-    task.run(raw(), **calibrations())
-    for name in ("runStartUtc", "runEndCpuTime"):
-        assert len(task.metadata.getArray(name)) == 1
-    assert task.metadata.getScalar("NUMNANS") == 1
-    for amp in "AB":
-        assert task.metadata.getScalar(f"ISR OSCAN {amp} MEDIAN") > 1000
-        assert task.metadata.getScalar(f"ISR VARIANCE {amp} MEDIAN") > 100
-        assert task.metadata.getScalar(f"ISR VARIANCE {amp} STDEV") > 0
-    task.run(raw(), **calibrations())
-    assert len(task.metadata.getArray("runStartUtc")) == 2
-
-
-class Shelf:
-    """A data reference that finds what it has in a dictionary."""
-
-    def __init__(self, **datasets):
-        self.dataId = {"visit": 1234, "ccd": 3, "filter": "i.MP9703"}
-        self.datasets = datasets
-
-    def get(self, datasetType, immediate=True):
-        return self.datasets[datasetType]
-
-    def put(self, value, datasetType):
-        self.datasets[datasetType] = value
-
-    def datasetExists(self, datasetType):
-        return datasetType in self.datasets
-
-
-@pytest.mark.parametrize("wrapped", [False, True])
-def test_a_data_reference_is_read_and_written(wrapped):
-    frames = calibrations()
-    shelf = Shelf(raw=raw(), **frames)
-    if wrapped:
-        made = RunIsrTask.ConfigClass()
-        made.isr.retarget(CfhtIsrTask)
-        made.isr.doFringe = False
-        task = RunIsrTask(config=made)
-        assert task.isr.getFullName() == "runIsr.isr"
-    else:
-        task = CfhtIsrTask(config=config())
-        data = task.readIsrData(shelf, shelf.get("raw"))
-        assert set(data.getDict()) == {
-            "bias",
-            "linearizer",
-            "crosstalkSources",
-            "dark",
-            "flat",
-            "bfKernel",
-            "defects",
-            "fringes",
-            "opticsTransmission",
-            "filterTransmission",
-            "sensorTransmission",
-            "atmosphereTransmission",
-        }
-        assert data.bias is frames["bias"]
-        assert data.linearizer is None
-        assert data.fringes.fringes is None
-    result = task.runDataRef(shelf)
-    assert shelf.datasets["postISRCCD"] is result.exposure
-    direct = CfhtIsrTask(config=config()).run(raw(), **frames).exposure
-    assert_array_equal(result.exposure.image, direct.image)
-    del shelf.datasets["flat"]
-    with pytest.raises(RuntimeError, match=r"flat.*1234"):
-        task.runDataRef(shelf)
-
-
-@pytest.mark.parametrize("name", ["bias", "dark", "flat", "defects"])
-def test_missing_inputs_are_named_before_a_pixel_is_touched(name):
-    frames = calibrations()
-    del frames[name]
-    exposure = raw(dtype=np.float32)
-    with pytest.raises(RuntimeError, match=name):
-        CfhtIsrTask(config=config()).run(exposure, **frames)
-    assert_array_equal(exposure.image, raw(dtype=np.float32).image)
-    assert not exposure.mask.array.any()
-
-
-@pytest.mark.parametrize("parity", ["none", "lsst-v17"])
-def test_a_subclass_that_overrides_a_step_changes_the_run(parity):
-    class Mine(CfhtIsrTask):
-        def darkCorrection(self, exposure, darkExposure, invert=False):
-            exposure.image.array[:] = 42.0
-
-        def flatCorrection(self, exposure, flatExposure, invert=False):
-            assert (exposure.image.array == 42).all()
-
-    out = Mine(config=config(parity=parity)).run(raw(), **calibrations()).exposure
-    assert_allclose(out.image.array, 42, rtol=1e-4)
-
-
-def test_a_kernel_of_the_brighter_fatter_effect_is_refused_at_once():
-    with pytest.raises(ValueError, match="bfKernel"):
-        CfhtIsrTask(config=config()).run(None, bfKernel=np.zeros((3, 3)))
-    with pytest.raises(ValueError, match="Q"):
-        CfhtIsrTask(config=config()).run(raw(detector=two_amplifiers(("A", "Q"))), **calibrations())

@@ -403,9 +403,9 @@ def read_raw(
     -------
     exposure : Exposure
         Pixels as stored, uint16 for raw frames [ADU]; the CCD's header followed by those cards
-        of the primary header that it does not have; a detector of its own with gain,
-        read noise and saturation level of the header; world coordinates in pixels of the raw frame. The number of
-        the exposure is visit * 36 + ccd, or visit * 40 + ccd in the era of 40 CCDs.
+        of the primary header that it does not have; a detector of its own with gain, read
+        noise and saturation level of the header; world coordinates in pixels of the raw frame.
+        The number of the exposure is visit * 36 + ccd, or visit * 40 + ccd in the era of 40 CCDs.
 
     Raises
     ------
