@@ -34,6 +34,7 @@ from contract_ccd import (
     STRIP,
     calibrations,
     config,
+    frame,
     raw,
     two_amplifiers,
 )
@@ -217,6 +218,25 @@ def test_gains_change_the_unit_and_all_that_is_given_in_it():
     assert out.metadata["GAIN"] == 1.0
     assert out.metadata["RDNOISE"] == pytest.approx(np.sqrt((16 + 25) / 2))
     assert out.metadata["SATURATE"] == pytest.approx((SATURATE - 1220) * 1.4, rel=1e-3)
+
+
+@pytest.mark.parametrize("parity", ["none", "lsst-v17"])
+@pytest.mark.parametrize("late", [True, False])
+def test_holes_of_a_fringe_frame(parity, late):
+    """They are flagged and filled; the reference left the late ones as they came."""
+    fringes = frame(0.0, 1.0, 0.01, 7)
+    fringes.image.array[6, 4:6] = np.nan
+    made = config(doFringe=True, fringeAfterFlat=late, parity=parity)
+    made.fringe.large, made.fringe.num = 3, 200
+    task = CfhtIsrTask(config=made)
+    out = task.run(raw(), fringes=fringes, **calibrations()).exposure
+    whole = np.isfinite(out.image.array)
+    if late and parity == "lsst-v17":
+        assert np.flatnonzero(~whole[6]).tolist() == [4, 5]
+        return
+    assert whole.all()
+    assert (out.mask.array[6, 4:6] & (NAN | INTRP) == NAN | INTRP).all()
+    assert task.metadata.getScalar("NUMNANS") == 3
 
 
 @pytest.mark.parametrize("parity", ["none", "lsst-v17"])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cfhtisr.images import Exposure
-from cfhtisr.isr import masking, statistics
+from cfhtisr.isr import interpolation, masking, statistics
 from cfhtisr.pipe import Struct
 from cfhtisr.tasks.crosstalk import CrosstalkTask
 from cfhtisr.tasks.data import IsrData
@@ -158,6 +158,24 @@ def _trails(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
 def _fringe(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
     data.done["fringe"] = bool(task.fringe.checkFilter(exposure))
     task.fringe.run(exposure, **data.fringes.getDict())
+    if data.done["fringe"] and data.done.get("nan", False) and not task.is_v17:
+        _fringe_nans(task, exposure)
+
+
+def _fringe_nans(task: IsrTask, exposure: Exposure) -> None:
+    """Repair what a fringe frame with holes took from a frame whose holes had been filled.
+
+    The reference left such pixels without a number and without a flag.
+    """
+    planes = exposure.masked_image
+    count = masking.mask_nans(planes.image, planes.mask, planes.variance, allow="UNMASKEDNAN")
+    if count:
+        before = task.metadata.getScalar("NUMNANS") if "NUMNANS" in task.metadata else 0
+        task.metadata.set("NUMNANS", int(before + count))
+        task.log.warning("The fringe frame has %d pixels without a number", count)
+        interpolation.interpolate_mask(
+            planes.image, planes.mask, planes.variance, "UNMASKEDNAN", parity=task.config.parity
+        )
 
 
 def _early_fringe(task: IsrTask, data: IsrData) -> bool:
