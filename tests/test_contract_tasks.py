@@ -236,7 +236,8 @@ def test_holes_of_a_fringe_frame(parity, late):
         return
     assert whole.all()
     assert (out.mask.array[6, 4:6] & (NAN | INTRP) == NAN | INTRP).all()
-    assert task.metadata.getScalar("NUMNANS") == 3
+    # one of the flat, two of the fringes; the reference predicts a defect beside them from one
+    assert task.metadata.getScalar("NUMNANS") == (3 if parity == "none" else 4)
 
 
 @pytest.mark.parametrize("parity", ["none", "lsst-v17"])
