@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import (
     BrokenExecutor,
     Executor,
@@ -119,6 +119,8 @@ def _refuse_duplicates(paths: list[Path]) -> None:
     seen: dict[str, Path] = {}
     for path in paths:
         other = seen.setdefault(stem(path), path)
+        if other is not path and other == path:
+            raise ValueError(f"{path}: is given twice")
         if other is not path:
             raise ValueError(f"{other} and {path} would both be written as {stem(path)}")
 
@@ -204,7 +206,9 @@ def _outcomes(
     plan: Plan, units: list[_Unit], jobs: int, threads: int | None, executor: Executor | None
 ) -> Iterator[Outcome]:
     if executor is not None:
-        yield from _collect(executor, _work_alone, plan, units)
+        broken = yield from _collect(executor, _work_alone, plan, units)
+        for unit, message in broken.items():
+            yield from _lost(unit, message)
     elif jobs == 1 or len(units) < 2:
         yield from _work_here(plan, units, threads)
     else:
@@ -233,15 +237,22 @@ def _work_in_processes(
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     level = logging.getLogger().level
-    own = ProcessPoolExecutor(jobs, context, _begin, (share, stop, level))
-    try:
-        yield from _collect(own, _work_in_turn, plan, units)
-    except BaseException:
-        # What the workers are at is done within seconds; then they find the note and leave.
-        stop.set()
-        raise
-    finally:
-        own.shutdown(wait=True, cancel_futures=True)
+    while units:
+        own = ProcessPoolExecutor(jobs, context, _begin, (share, stop, level))
+        try:
+            broken = yield from _collect(own, _work_in_turn, plan, units)
+        except BaseException:
+            # What the workers are at is done within seconds; then they find the note and leave.
+            stop.set()
+            raise
+        finally:
+            own.shutdown(wait=True, cancel_futures=True)
+        units = list(broken)
+        if units and jobs == 1:
+            # It was at the first of them that the process died; the others get another one.
+            guilty = units.pop(0)
+            yield from _lost(guilty, broken[guilty])
+        jobs = 1
 
 
 def _collect(
@@ -249,25 +260,24 @@ def _collect(
     work: Callable[[Plan, _Unit], list[Outcome]],
     plan: Plan,
     units: list[_Unit],
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, dict[_Unit, str]]:
+    """Yield what comes; return what did not, for want of a living process, in order."""
     futures: dict[Future[list[Outcome]], _Unit] = {}
-    lost: list[tuple[_Unit, str]] = []
+    broken: dict[_Unit, str] = {}
     with _deaf_children():
         for unit in units:
             try:
                 futures[executor.submit(work, plan, unit)] = unit
             except BrokenExecutor as error:
-                lost.append((unit, _death(error)))
-    for unit, message in lost:
-        yield from _lost(plan, unit, message)
+                broken[unit] = _death(error)
     for future in as_completed(futures):
         try:
-            outcomes = future.result()
+            yield from future.result()
         except BrokenExecutor as error:
-            outcomes = _lost(plan, futures[future], _death(error))
+            broken[futures[future]] = _death(error)
         except Exception as error:
-            outcomes = _lost(plan, futures[future], describe(error))
-        yield from outcomes
+            yield from _lost(futures[future], describe(error))
+    return {unit: broken[unit] for unit in units if unit in broken}
 
 
 def _death(error: BrokenExecutor) -> str:
@@ -290,7 +300,7 @@ def _deaf_children() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _lost(plan: Plan, unit: _Unit, message: str) -> list[Outcome]:
+def _lost(unit: _Unit, message: str) -> list[Outcome]:
     return [
         Outcome(raw.name, ccd, "failed", message=f"{raw}: {message}")
         for raw, _ in unit.raws
