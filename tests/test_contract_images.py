@@ -190,6 +190,21 @@ def test_exposures_answer_to_the_names_of_lsst():
         for owner in (each, each.masked_image):
             getattr(owner, f"set{name}")(values)
             assert_array_equal(getattr(each, name.lower()), values)
+    for name, value in (
+        ("VisitInfo", visit),
+        ("Detector", detector),
+        ("ValidPolygon", [(0, 0), (1, 0), (1, 1)]),
+        ("TransmissionCurve", object()),
+    ):
+        for owner in (each, each.getInfo()):
+            getattr(owner, f"set{name}")(None)
+            assert getattr(each, f"get{name}")() is None
+            assert not getattr(each.getInfo(), f"has{name}")()
+            getattr(owner, f"set{name}")(value)
+            assert getattr(each.getInfo(), f"get{name}")() is value
+            assert getattr(each.getInfo(), f"has{name}")()
+    each.setFluxMag0(5)
+    assert each.getFluxMag0() == each.flux_mag0 == 5.0
     each.setFilter("r.MP9602")
     each.setDetector(None)
     each.setMetadata({"A": 1})

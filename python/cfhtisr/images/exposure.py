@@ -311,6 +311,38 @@ class Exposure:
         """Replace the name of the filter."""
         self.filter = filter
 
+    def getVisitInfo(self) -> VisitInfo | None:
+        """Return identity and times."""
+        return self.visit_info
+
+    def setVisitInfo(self, visit_info: VisitInfo | Mapping[str, Any] | None) -> None:
+        """Replace identity and times."""
+        self.visit_info = VisitInfo.of(visit_info)
+
+    def getFluxMag0(self) -> float:
+        """Return the counts of a source of magnitude 0 [ADU]."""
+        return self.flux_mag0
+
+    def setFluxMag0(self, flux: float) -> None:
+        """Replace the counts of a source of magnitude 0 [ADU]."""
+        self.flux_mag0 = float(flux)
+
+    def getValidPolygon(self) -> Any:
+        """Return the corners of the part that light could reach."""
+        return self.valid_polygon
+
+    def setValidPolygon(self, polygon: Any) -> None:
+        """Replace the corners of the part that light could reach."""
+        self.valid_polygon = polygon
+
+    def getTransmissionCurve(self) -> Any:
+        """Return the throughput over wavelength."""
+        return self.transmission_curve
+
+    def setTransmissionCurve(self, curve: Any) -> None:
+        """Replace the throughput over wavelength."""
+        self.transmission_curve = curve
+
     def getInfo(self) -> "ExposureInfo":
         """Return the facade under which LSST code looks for what is not pixels."""
         return ExposureInfo(self)
@@ -332,23 +364,51 @@ class ExposureInfo:
 
     def setVisitInfo(self, visit_info: VisitInfo | Mapping[str, Any] | None) -> None:
         """Replace identity and times."""
-        self._exposure.visit_info = VisitInfo.of(visit_info)
+        self._exposure.setVisitInfo(visit_info)
+
+    def hasVisitInfo(self) -> bool:
+        """Return whether identity and times are known."""
+        return self._exposure.visit_info is not None
 
     def getDetector(self) -> "Detector | None":
         """Return the detector."""
         return self._exposure.detector
 
+    def setDetector(self, detector: "Detector | None") -> None:
+        """Replace the detector."""
+        self._exposure.detector = detector
+
+    def hasDetector(self) -> bool:
+        """Return whether there is a detector."""
+        return self._exposure.detector is not None
+
     def getMetadata(self) -> "Header":
         """Return the header."""
         return self._exposure.metadata
+
+    def setMetadata(self, metadata: "Header | Mapping[str, Any] | None") -> None:
+        """Replace the header; a mapping becomes one."""
+        self._exposure.setMetadata(metadata)
 
     def getWcs(self) -> "WCS | None":
         """Return the world coordinates."""
         return self._exposure.wcs
 
+    def setWcs(self, wcs: "WCS | None") -> None:
+        """Replace the world coordinates."""
+        self._exposure.wcs = wcs
+
+    def hasWcs(self) -> bool:
+        """Return whether there are world coordinates."""
+        return self._exposure.wcs is not None
+
     def getFilter(self) -> str | None:
         """Return the name of the filter."""
         return self._exposure.filter
+
+    def setFilter(self, filter: str | None) -> None:
+        """Replace the name of the filter."""
+        self._exposure.filter = filter
 
     def getValidPolygon(self) -> Any:
         """Return the corners of the part that light could reach."""
@@ -358,6 +418,10 @@ class ExposureInfo:
         """Replace the corners of the part that light could reach."""
         self._exposure.valid_polygon = polygon
 
+    def hasValidPolygon(self) -> bool:
+        """Return whether it is known which part light could reach."""
+        return self._exposure.valid_polygon is not None
+
     def getTransmissionCurve(self) -> Any:
         """Return the throughput over wavelength."""
         return self._exposure.transmission_curve
@@ -365,3 +429,7 @@ class ExposureInfo:
     def setTransmissionCurve(self, curve: Any) -> None:
         """Replace the throughput over wavelength."""
         self._exposure.transmission_curve = curve
+
+    def hasTransmissionCurve(self) -> bool:
+        """Return whether a throughput is attached."""
+        return self._exposure.transmission_curve is not None
