@@ -221,6 +221,30 @@ def test_gains_change_the_unit_and_all_that_is_given_in_it():
 
 
 @pytest.mark.parametrize("parity", ["none", "lsst-v17"])
+def test_electrons_on_request(parity):
+    made = [config(parity=parity, pixelUnit=unit) for unit in ("adu", "electron")]
+    adu, out = (CfhtIsrTask(config=each).run(raw(), **calibrations()).exposure for each in made)
+    factor = np.repeat([GAIN["A"], GAIN["B"]], HALF)[None, :]
+    assert_array_equal(out.mask, adu.mask)
+    assert_allclose(out.image.array, adu.image.array * factor, rtol=1e-6)
+    assert_allclose(out.variance.array, adu.variance.array * factor**2, rtol=1e-6)
+    assert out.flux_mag0 == pytest.approx(adu.flux_mag0 * 1.5)
+    assert (out.metadata["BUNIT"], out.metadata["GAIN"]) == ("electron", 1.0)
+    assert out.metadata["SATURATE"] == pytest.approx((SATURATE - 1220) * 1.4, rel=1e-3)
+
+
+def test_a_gain_that_is_not_known_is_one():
+    made = IsrTaskConfig()
+    made.pixelUnit = "electron"
+    for flag in ("doAssembleCcd", "doBias", "doDark", "doFlat", "doFringe", "doDefect"):
+        setattr(made, flag, False)
+    bare = Exposure(MaskedImage(np.full((5, 7), 100, np.uint16)))
+    out = IsrTask(config=made).run(bare).exposure
+    assert (out.image.array == 100).all()
+    assert (out.variance.array == 100).all()
+
+
+@pytest.mark.parametrize("parity", ["none", "lsst-v17"])
 @pytest.mark.parametrize("late", [True, False])
 def test_holes_of_a_fringe_frame(parity, late):
     """They are flagged and filled; the reference left the late ones as they came."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.camera.detector import Detector
 from cfhtisr.images import Exposure, Mask, MaskedImage
 from cfhtisr.isr import bad_regions, calibration, conversion, interpolation, masking
@@ -251,7 +252,7 @@ class FrameMethods:
         parts = [planes.subset(self.amplifierBox(exposure, amp)) for amp in amplifiers]
         levels = []
         for part, amp in zip(parts, amplifiers, strict=True):
-            self._scale(part, amp.gain)
+            self._scale(part, self._gain(amp))
             levels.append(float(np.median(part.image.array)) if part.image.array.size else math.nan)
         if self.config.normalizeGains:
             common = float(np.median(levels))
@@ -263,8 +264,13 @@ class FrameMethods:
         """Turn ADU into electrons, in place; the zero point follows the mean gain."""
         for amp in amplifiers:
             part = exposure.masked_image.subset(self.amplifierBox(exposure, amp))
-            self._scale(part, amp.gain)
-        exposure.flux_mag0 *= float(np.mean([amp.gain for amp in amplifiers]))
+            self._scale(part, self._gain(amp))
+        exposure.flux_mag0 *= float(np.mean([self._gain(amp) for amp in amplifiers]))
+
+    def _gain(self, amp: Amplifier) -> float:
+        """Return the gain; 1 where there is none, as for the variance."""
+        gain = float(amp.gain)
+        return gain if gain > 0 or self._v17 else 1.0
 
     @staticmethod
     def _scale(part: MaskedImage, gain: float) -> None:

@@ -58,7 +58,9 @@ def record(exposure: Exposure, data: IsrData, parity: str) -> None:
             note(header, f"ISR_SATURATION{amp.name}", amp.saturation, "[adu] raw saturation level")
         note(header, f"ISR_GAIN{amp.name}", amp.gain, "[electron/adu] gain")
         note(header, f"ISR_READNOISE{amp.name}", amp.read_noise, "[electron] read noise")
-    if parity == "none" and data.amplifiers and data.done.get("assemble", False):
+    # The reference had no electrons to keep to.
+    ours = parity == "none" or data.done.get("electrons", False)
+    if ours and data.amplifiers and data.done.get("assemble", False):
         _rewrite(exposure, data, electrons)
     mask = exposure.mask.array
     flagged = mask[mask != 0]
