@@ -14,7 +14,7 @@ __all__ = [
     "changed",
     "field_names",
     "save",
-    "values",
+    "values_of",
 ]
 
 import ast
@@ -146,9 +146,12 @@ def save(config: Any, path: str | os.PathLike[str]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+    except BaseException as error:
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno is not None:
+            # Of the temporary name nobody has heard.
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise
 
 
@@ -162,7 +165,7 @@ def field_names(config: Any, prefix: str = "") -> Iterator[str]:
             yield from field_names(inner, f"{prefix}{name}.")
 
 
-def values(config: Any, prefix: str = "") -> dict[str, Any]:
+def values_of(config: Any, prefix: str = "") -> dict[str, Any]:
     """Return the value of every field by its dotted name, of a subtask the path of its class."""
     found: dict[str, Any] = {}
     for name in config._fields:
@@ -172,7 +175,7 @@ def values(config: Any, prefix: str = "") -> dict[str, Any]:
         if target is not None:
             found[prefix + name] = f"{target.__module__}.{target.__qualname__}"
         if inner is not None:
-            found |= values(inner, f"{prefix}{name}.")
+            found |= values_of(inner, f"{prefix}{name}.")
         elif target is None:
             found[prefix + name] = _python_own(value)
     return found
@@ -180,9 +183,9 @@ def values(config: Any, prefix: str = "") -> dict[str, Any]:
 
 def changed(config: Any) -> dict[str, Any]:
     """Return the values that differ from the defaults of the configuration's class."""
-    usual = values(type(config)())
+    usual = values_of(type(config)())
     missing = object()
-    now = values(config)
+    now = values_of(config)
     # By what is written: NaN is no other value than NaN, and True is another than 1.
     return {n: v for n, v in now.items() if repr(v) != repr(usual.get(n, missing))}
 

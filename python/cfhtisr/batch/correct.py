@@ -18,7 +18,7 @@ from cfhtisr.batch.calibrations import KINDS, CalibrationPaths, Calibrations
 from cfhtisr.batch.facts import measure
 from cfhtisr.batch.report import Outcome
 from cfhtisr.batch.units import in_electrons
-from cfhtisr.config_files import changed, values
+from cfhtisr.config_files import changed, values_of
 from cfhtisr.errors import UnknownChoiceError
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.io import open_raw, write_exposure
@@ -122,7 +122,7 @@ class Worker:
         self._task = CfhtIsrTask(config=plan.config, log=logging.getLogger("cfhtisr"))
         self._calibrations = Calibrations(plan.calibrations, plan.checksum)
         self._raws: dict[Path, RawFile] = {}
-        settings = json.dumps(values(plan.config), sort_keys=True, default=repr)
+        settings = json.dumps(values_of(plan.config), sort_keys=True, default=repr)
         self._config_facts = {"CONFIG": hashlib.sha256(settings.encode()).hexdigest()}
         for name, value in changed(plan.config).items():
             self._config_facts[f"CONFIG {name}"] = value if type(value) is str else repr(value)

@@ -4,6 +4,7 @@ __all__ = ["add_parser"]
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +34,23 @@ def run(options: argparse.Namespace) -> int:
 
     files: list[Path] = []
     for path in options.paths:
-        files += sorted(path.glob("*.fits")) if path.is_dir() else [path]
+        files += sorted(_products(path)) if path.is_dir() else [path]
     if not files:
         print("cfhtisr: there is no FITS file in what was given", file=sys.stderr)
         return 1
     bad = 0
     for file in files:
-        problems = verify(file)
+        try:
+            problems = verify(file)
+        except OSError as error:
+            problems = [error.strerror or str(error)]
         bad += bool(problems)
         for problem in problems:
             print(f"{file}: {problem}")
     print(f"{len(files)} files: {len(files) - bad} whole, {bad} with problems")
     return 1 if bad else 0
+
+
+def _products(folder: Path) -> Iterator[Path]:
+    endings = (".fits", ".fits.fz", ".fits.gz")
+    return (path for path in folder.iterdir() if path.name.endswith(endings) and path.is_file())
