@@ -162,7 +162,13 @@ pub fn fit_lines(
     let lost = lines.iter().map(|line| line.lost).collect();
     let level = match model {
         Model::Median | Model::Mean => filled(&lines)?,
-        Model::Polynomial => curve::fit(&weighted(&lines, rejection.reference), order)?,
+        Model::Polynomial => {
+            let points = weighted(&lines, rejection.reference);
+            // The reference's fitter took any degree: one that is too high passes through all
+            // lines, as the highest that they determine does.
+            let highest = points.iter().flatten().count().saturating_sub(1);
+            curve::fit(&points, if rejection.reference { order.min(highest) } else { order })?
+        }
         Model::NaturalSpline | Model::AkimaSpline => {
             spline::fit(&weighted(&lines, false), order, model == Model::AkimaSpline)?
         }

@@ -91,6 +91,16 @@ def test_fit_equals_the_oracle(strip, kind, order, n_sigma):
         assert_allclose(got, wanted, rtol=2e-7, atol=1e-9 * size)
 
 
+@pytest.mark.parametrize("kind", ["POLY", "CHEB", "LEG"])
+def test_a_degree_too_high_passes_through_all_lines_of_the_reference(kind):
+    strip = np.float32([[5, 5], [9, 11], [2, 2]])
+    for order in (2, 3, 8):
+        got = overscan.fit(strip, kind, order, parity="lsst-v17")
+        assert_allclose(got, [5, 10, 2], rtol=1e-6)
+    with pytest.raises(ValueError, match="order is 3"):
+        overscan.fit(strip, kind, 3)
+
+
 @given(planes(st.one_of(samples, st.floats(-3, 3, width=32)), st.just((7, 5))), flags)
 @example((np.float32([[-0.6, -1.2, -2.6, 0.5]]), np.zeros((1, 4), np.int32)), 0)
 def test_integer_median_equals_the_oracle(planes, reject):

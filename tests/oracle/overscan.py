@@ -187,5 +187,7 @@ def fit(image, mask, reject, n_sigma, kind, order, reference):
     if kind.endswith("PER_ROW"):
         return (None if all(lost) else filled(levels, lost)), lost
     if curve:
+        if reference and any(say):  # a degree too high passes through all lines
+            order = min(order, sum(say) - 1)
         return (polynomial(levels, say, order) if order < sum(say) else None), lost
     return spline(levels, say, order, kind), lost

@@ -139,8 +139,9 @@ def fit(
 
     With ``lsst-v17`` the rejection is at 3 standard deviations whatever ``n_sigma`` says, the
     quartiles include masked samples, a masked sample in one of six columns voids its line,
-    and polynomials include void lines with their plain mean. A scalar of no usable pixel is
-    NaN there, and samples that are not finite are left out of everything in both modes.
+    and polynomials include void lines with their plain mean and pass through all lines when
+    ``order`` is too high for them. A scalar of no usable pixel is NaN there, and samples that
+    are not finite are left out of everything in both modes.
 
     Examples
     --------
