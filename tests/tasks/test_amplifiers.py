@@ -125,6 +125,43 @@ def test_skipped_columns_are_those_next_to_the_data_or_far_from_them(name, near,
         ).overscanCorrection(raw, raw.detector[name])
 
 
+@pytest.mark.parametrize(
+    ("name", "lead", "trail", "first", "width"),
+    [
+        ("A", 1, 0, 0, 3),
+        ("A", 1, 1, 1, 3),  # one column too wide
+        ("B", 0, 2, 44, 2),
+        ("B", 1, 1, 45, 3),
+        ("B", 2, 2, 46, 2),
+        ("B", 1, 0, 45, 3),  # would leave the frame, where the reference failed
+    ],
+)
+def test_the_reference_skips_too_few_columns_where_its_strip_is_in_the_frame(
+    name, lead, trail, first, width
+):
+    raw = frame()
+    amp = raw.detector[name]
+    tool = task(
+        overscanNumLeadingColumnsToSkip=lead,
+        overscanNumTrailingColumnsToSkip=trail,
+        parity="lsst-v17",
+    )
+    used = tool.overscanCorrection(raw, amp).overscanImage
+    assert (used.bbox.x0, used.width) == (first, width)
+
+
+@pytest.mark.parametrize("fit_type", ["MEAN", "POLY"])
+def test_columns_that_the_reference_counts_to_the_strip_are_corrected_twice(fit_type):
+    raw = frame()
+    raw.image.array[:, 4] = 100.0  # the first column of the data is as dark as the strip
+    tool = task(overscanNumTrailingColumnsToSkip=1, overscanFitType=fit_type, parity="lsst-v17")
+    tool.overscanCorrection(raw, raw.detector["A"])
+    assert_allclose(raw.image.array[:, 4], -100.0, atol=1e-4)
+    assert_allclose(raw.image.array[:, 5:24], 50.0, atol=1e-4)
+    wanted = np.broadcast_to([100.0, 0.0, 0.0, 0.0], (12, 4))
+    assert_allclose(raw.image.array[:, :4], wanted, rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("parity", ["none", "lsst-v17"])
 def test_outliers_of_the_overscan_are_left_out(parity):
     raw = frame()

@@ -157,13 +157,19 @@ class AmplifierMethods:
         # which MegaCam has not; the data's own position says the same and holds for all.
         right = strip.x0 > (amp.raw_prescan_bbox.x0 if self._v17 else data.x0)
         first, last = (lead, trail) if right else (trail, lead)
-        width = strip.width - first - last
+        x0, width = strip.x0 + first, strip.width - first - last
+        if self._v17:
+            # Its strip was too wide by what is skipped at the low end. It ran wherever such a
+            # strip lies in the frame, over the data too.
+            wide = strip.width - last
+            if wide > 0 and exposure.bbox.x0 <= x0 and x0 + wide - 1 <= exposure.bbox.x1:
+                width = wide
         if width < 1:
             raise RuntimeError(
                 f"amplifier {amp.name} has {strip.width} overscan columns; none is left when "
                 f"{lead} leading and {trail} trailing ones are skipped"
             )
-        strip = Box2I(strip.x0 + first, strip.y0, width, strip.height)
+        strip = Box2I(x0, strip.y0, width, strip.height)
         where = config.overscanBiasJumpLocation
         key = config.overscanBiasJumpKeyword
         jumps = (
@@ -212,12 +218,14 @@ class AmplifierMethods:
                 f"{planes.width} x {planes.height} pixels"
             )
         strip = planes.subset(strip_box)
+        # Columns that the reference counted to data and strip are corrected twice.
+        shared = self._v17 and not strip_box.clipped_to(data_box).is_empty
         overscan.flag_outliers(strip, config.overscanMaxDev, config.parity)
         names = {"SAT"} if self._v17 else {"SAT", config.saturatedMaskName}
         try:
             result = overscan.correct(
                 planes.subset(data_box),
-                strip,
+                strip.copy() if shared else strip,
                 fit_type,
                 order=config.overscanOrder,
                 and_mask=Mask.bitmask(names),
@@ -235,7 +243,7 @@ class AmplifierMethods:
             column = np.asarray(level, np.float32).reshape(-1, 1)
             # The fit is constant along the short axis, so that one value of each row stands
             # for all; the clipped deviation is unbiased, hence the number of columns counts.
-            across = strip.width <= strip.height
+            across = level.size == data_box.height
             columns = strip.width if across else strip.height
             wide = np.ascontiguousarray(np.broadcast_to(column, (column.size, columns)))
             median, sigma = statistics.compute(
@@ -244,6 +252,11 @@ class AmplifierMethods:
             fit: Any = column if across else column.reshape(1, -1)
         else:
             median, sigma, fit = float(level), 0.0, float(level)
+        if shared:
+            own = fit
+            if isinstance(fit, np.ndarray) and across:
+                own = fit[strip_box.y0 - data_box.y0 :][: strip_box.height]
+            strip.image.array[...] -= np.float32(own)
         header = exposure.metadata
         _note(header, f"ISR_OSCAN_LEVEL{amp.name}", median, "[adu] overscan level")
         _note(header, f"ISR_OSCAN_SIGMA{amp.name}", sigma, "[adu] its scatter over rows")
