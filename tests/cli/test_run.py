@@ -1,6 +1,7 @@
 """``cfhtisr run``: what it makes, what it skips, what it says."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -309,6 +310,44 @@ def test_whoever_reads_the_output_may_leave():
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", ["info {0} {0} {0}", "config", "run --help"])
+def test_no_command_minds(words, files):
+    command = f"{sys.executable} -m cfhtisr.cli.main {words.format(files.raw)} | true"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_ctrl_c(files, tmp_path, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    assert run(files.raw, tmp_path, "--ccd", "0") == 0
+    before = contents(tmp_path)
+    monkeypatch.setattr("cfhtisr.tasks.cfht.CfhtIsrTask.run", interrupted)
+    assert run(files.raw, tmp_path) == 130
+    assert "interrupted; what was finished is kept" in capsys.readouterr().err
+    assert contents(tmp_path) == before
+    assert run(files.raw, tmp_path / "mosaic", "--format", "mosaic") == 130
+    assert list((tmp_path / "mosaic").iterdir()) == []
+
+
+def test_names_need_not_be_text(files, tmp_path):
+    raw = os.path.join(os.fsencode(tmp_path), "ü-".encode() + b"\xff.fits.fz")
+    try:
+        shutil.copy(os.fsencode(files.raw), raw)
+    except OSError:
+        pytest.skip("this file system has names of text only")
+    command = [sys.executable, "-m", "cfhtisr.cli.main", "run", raw, "-o", tmp_path, "--ccd", "7"]
+    command += ["--report", tmp_path / "r.json"]
+    environment = {**os.environ, "PYTHONUTF8": "1"}
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "r.json").read_text())[0]["status"] == "done"
+    command[3:] = ["info", raw, raw.replace(b".fits.fz", b"-ccd07.fits")]
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_the_version_and_the_help(capsys):

@@ -82,9 +82,11 @@ def run(
     Raises
     ------
     OSError, ValueError
-        If a raw cannot be read at all, two raws would have one product, or the disk is too
-        small; nothing has been written then.
+        If a raw cannot be read at all, two raws would have one product, a product would take
+        the place of an input, the configuration contradicts itself, or the disk is too small;
+        nothing has been written then.
     """
+    plan.config.validate()
     if jobs < 1:
         raise ValueError(f"jobs is {jobs}, wanted 1 or more")
     paths = [Path(path) for path in raws]

@@ -52,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
     for path in options.files:
         try:
             damage = _tell(path, options)
+        except BrokenPipeError:
+            raise  # that is no trouble of the file's
         except (OSError, ValueError, LookupError) as error:
             damage = str(error.args[0]) if isinstance(error, KeyError) else str(error)
         if damage:

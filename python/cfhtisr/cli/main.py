@@ -4,6 +4,7 @@ __all__ = ["main"]
 
 import argparse
 import importlib
+import io
 import logging
 import os
 import sys
@@ -57,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What is warned of is repeated for each CCD; the summary says it once.
         handler.setLevel(level if options.verbose else logging.ERROR)
         logging.basicConfig(level=level, format=_FORMAT, handlers=[handler])
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files need not be text in any encoding.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status: int = options.run(options)
         sys.stdout.flush()
