@@ -315,6 +315,22 @@ def test_the_documented_call_at_full_size():
     assert CfhtIsrTaskConfig().parity == "none"
 
 
+@pytest.mark.parametrize(("parity", "rows"), [("none", 4612), ("lsst-v17", 4613)])
+def test_the_strips_of_the_reference_are_a_row_too_high(parity, rows):
+    image = np.full((4644, 2112), 1000, np.uint16)
+    image[4612] = 1500
+    header = Header({f"{k}{a}": v for a in "AB" for k, v in (("GAIN", 1.5), ("RDNOISE", 4.0))})
+    header["SATURATE"] = 61000
+    detector = cfhtisr.camera.megacam()[7]
+    made = config(parity=parity, overscanFitType="MEAN")
+    made.doBias = made.doDark = made.doFlat = made.doDefect = False
+    out = CfhtIsrTask(config=made).run(Exposure(image, header, detector)).exposure
+    for amp in "AB":
+        mean = 1000 if rows == 4612 else 1000 + 500 / 4613
+        assert out.metadata[f"ISR_OSCAN_LEVEL{amp}"] == pytest.approx(mean, rel=1e-13)
+        assert detector[amp].raw_horizontal_overscan_bbox.height == 4612
+
+
 def test_the_reference_end_to_end(shared):
     with np.load(shared / "golden" / "pipeline.npz") as golden:
         stored = {key: golden[key] for key in golden.files}

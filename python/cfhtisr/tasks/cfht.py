@@ -10,6 +10,7 @@ from lsst.pex.config import Field
 
 from cfhtisr.camera.detector import Detector
 from cfhtisr.camera.filters import FRINGE_FILTERS
+from cfhtisr.camera.mosaic import megacam
 from cfhtisr.config import overscan_type_field
 from cfhtisr.images import Exposure
 from cfhtisr.isr import saturation
@@ -18,6 +19,13 @@ from cfhtisr.tasks.isr import IsrTask, IsrTaskConfig
 
 _OVERSCAN = {"none": "MEDIAN_PER_ROW", "lsst-v17": "MEDIAN"}
 _RAW_SECTIONS = [f"{kind}SEC{amp}" for kind in "ABCDT" for amp in "AB"]
+_BOXES = (
+    "bbox",
+    "raw_bbox",
+    "raw_data_bbox",
+    "raw_horizontal_overscan_bbox",
+    "raw_vertical_overscan_bbox",
+)
 _IMPLAUSIBLE = 60000  # old headers have a read noise of 65535
 
 
@@ -150,6 +158,8 @@ class CfhtIsrTask(IsrTask):
             return float(value)
 
         described = detector.copy()
+        if self.is_v17:
+            _take_reference_boxes(described)
         for amp in described:
             amp.gain = card(f"GAIN{amp.name}")
             amp.read_noise = card(f"RDNOISE{amp.name}")
@@ -170,3 +180,20 @@ class CfhtIsrTask(IsrTask):
         if math.isnan(level) and math.isnan(given):
             card("SATURATE")  # refuses, as no pixel tells the level
         return float(level)
+
+
+def _take_reference_boxes(detector: Detector) -> None:
+    """Give a CCD of the real size the reference's overscan boxes, one row too high.
+
+    A CCD with boxes of its own keeps them, and so do CCDs that the reference does not know.
+    """
+    if not 0 <= detector.id < 36:
+        return
+    real, reference = megacam(36)[detector.id], megacam(36, "lsst-v17")[detector.id]
+    if [amp.name for amp in detector] != [amp.name for amp in real] or any(
+        getattr(amp, box) != getattr(real[amp.name], box) for amp in detector for box in _BOXES
+    ):
+        return
+    for amp in detector:
+        for box in _BOXES:
+            setattr(amp, box, getattr(reference[amp.name], box))
