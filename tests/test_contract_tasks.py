@@ -149,6 +149,13 @@ def test_defects_come_in_any_form(form):
     assert_array_equal(out.image, listed.image)
 
 
+@pytest.mark.parametrize("name", ["i.MP9703", "i3", "Unknown"])
+def test_zero_points_of_filters_by_their_name_or_short_name(name):
+    made = config(fluxMag0T1={name: 5.0}, defaultFluxMag0T1=7.0)
+    out = CfhtIsrTask(config=made).run(raw(), **calibrations()).exposure
+    assert out.flux_mag0 == (7.0 if name == "Unknown" else 5.0) * 120
+
+
 def test_nothing_that_was_given_is_changed_by_a_run():
     exposure, frames = raw(), calibrations()
     again = raw(), calibrations()

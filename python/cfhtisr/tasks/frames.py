@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cfhtisr.camera import filters
 from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.camera.detector import Detector
 from cfhtisr.images import Exposure, Mask, MaskedImage
@@ -286,9 +287,12 @@ class FrameMethods:
         exposure : Exposure
             Its ``flux_mag0`` is set; without an exposure time it is left alone.
         """
-        name = exposure.filter
-        if name is not None and name in self.config.fluxMag0T1:
-            flux = self.config.fluxMag0T1[name]
+        name, known = exposure.filter, self.config.fluxMag0T1
+        info = None if name is None else filters.lookup(name)
+        names = [name] if info is None else [name, info.name, info.short_name]
+        found = next((each for each in names if each is not None and each in known), None)
+        if found is not None:
+            flux = known[found]
         else:
             self.log.debug("No zero point for filter %s, taking the default", name)
             flux = self.config.defaultFluxMag0T1
