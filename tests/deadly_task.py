@@ -19,7 +19,7 @@ class SlowTask(MaskingTask):
     """Takes its time, as a large CCD would."""
 
     def run(self, exposure):
-        time.sleep(0.7)
+        time.sleep(3 if exposure.detector.id == 12 else 0.3)
 
 
 class BrokenTask(MaskingTask):

@@ -1,5 +1,7 @@
 """Calibrations in every form that they come in."""
 
+import gzip
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -10,6 +12,7 @@ from cfhtisr.errors import FileFormatError
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.images.geom import Box2I
 from cfhtisr.io import read_exposure, read_raw, write_exposure
+from cfhtisr.io.byte_source import GzipSource
 from cfhtisr.io.defects import read_defects
 from cfhtisr.io.mosaic import MosaicWriter
 from small_sets import CCDS, edited, small_set
@@ -204,3 +207,21 @@ def test_a_frame_without_its_filter_is_warned_of(files, raw, tmp_path, caplog):
     assert read_exposure(tmp_path / "flat.fits").filter is None
     assert frame("flat", tmp_path / "flat.fits", raw) is not None
     assert "no filter is known of the flat or the exposure" in caplog.text
+
+
+def test_a_gzipped_master_is_inflated_no_more_than_needed(files, tmp_path, monkeypatch):
+    path = tmp_path / "bias.fits.gz"
+    path.write_bytes(gzip.compress(files.bias.read_bytes(), 1))
+    starts = []
+    real = GzipSource._restart
+    monkeypatch.setattr(GzipSource, "_restart", lambda self: (starts.append(self), real(self)))
+    calibrations = Calibrations(CalibrationPaths(bias=path))
+    plain = Calibrations(CalibrationPaths(bias=files.bias))
+    for ccd in CCDS:
+        raw = read_raw(files.raw, ccd)
+        found, wanted = (each.frame("bias", raw, 40)[0] for each in (calibrations, plain))
+        assert_array_equal(found.image.array, wanted.image.array)
+    # To see what it is, to see what CCDs are in it, to read them all.
+    assert len(starts) <= 3
+    calibrations.close()
+    plain.close()

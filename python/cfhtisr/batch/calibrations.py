@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from cfhtisr.images.exposure import Exposure
 from cfhtisr.images.geom import Box2I
 from cfhtisr.io import FitsFile, open_raw, read_exposure
 from cfhtisr.io.defects import read_defects
+from cfhtisr.io.hdu import Hdu
 from cfhtisr.io.raw import Checksum, RawFile
 from cfhtisr.isr.assembly import assemble
 from cfhtisr.isr.conversion import to_float
@@ -152,7 +154,9 @@ class Calibrations:
         detector = raw.detector
         assert detector is not None
         file = _file_of_ccd(kind, path, detector.name) if path.is_dir() else path
-        sums = _sums_of_product(file, detector.name, self._checksum)
+        sums = None
+        if file not in self._open:
+            sums = _sums_of_product(file, detector.name, self._checksum)
         if sums is not None:
             frame = read_exposure(file, ccd=detector.id)
             identity = f"{file.name}[{detector.name}] DATASUM {'+'.join(map(str, sums))}"
@@ -204,13 +208,18 @@ def _sums_of_product(path: Path, name: str, checksum: Checksum) -> list[int] | N
     This package and LSST write such files; of any other the answer is None.
     """
     with FitsFile(path, checksum=checksum) as file:
-        kinds = {hdu.index: str(hdu.cards.get("EXTTYPE", hdu.name)) for hdu in file.hdus}
-        if "IMAGE" not in (kinds.get(1), kinds.get(2)):
+        # No further than needed: a gzipped file is inflated up to the HDU that is looked at.
+        if "IMAGE" not in map(_kind_of, islice(file.hdus, 1, 3)):
             return None
+        kinds = {hdu.index: _kind_of(hdu) for hdu in file.hdus}
         wanted = ("IMAGE", "MASK", "VARIANCE")
         planes = [index for index, kind in kinds.items() if kind in wanted]
         own = [index for index in planes if file.hdus[index].name.lower() == name]
         return [file.data_sum(index) for index in own or planes]
+
+
+def _kind_of(hdu: Hdu) -> str:
+    return str(hdu.cards.get("EXTTYPE", hdu.name))
 
 
 def _size(shape: tuple[int, int]) -> str:

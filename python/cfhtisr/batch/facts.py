@@ -34,7 +34,7 @@ def measure(exposure: Exposure) -> dict[str, Any]:
     for name in ("A", "B"):
         facts[f"overscan_{name}"] = header.get(f"ISR_OSCAN_LEVEL{name}")
     facts["saturation"] = header.get("SATURATE")
-    values, counts = np.unique(mask.array, return_counts=True)
+    values, counts = np.unique(mask.array[mask.array != 0], return_counts=True)
     facts["unit"] = str(header.get("BUNIT", "adu"))
     facts["applied"] = [step for step, card in _STEPS.items() if header.get(card) is True]
     facts["planes"] = {

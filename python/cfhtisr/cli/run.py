@@ -132,10 +132,11 @@ def run(options: argparse.Namespace) -> int:
             started=totals.append,
             progress=lambda outcome: tell(next(done), totals[0], _line(outcome)),
         )
+    status = _finish(report)
     if options.report is not None:
         with AtomicFile(options.report, overwrite=True) as file:
             file.write(f"{report.to_json()}\n".encode())
-    return _finish(report)
+    return status
 
 
 def _check_report(path: Path, raws: list[Path]) -> None:
