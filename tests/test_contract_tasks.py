@@ -422,6 +422,6 @@ def test_a_detector_of_ones_own():
 )
 def test_steps_of_later_releases_are_refused_by_name(field):
     exposure = raw()
-    with pytest.raises(RuntimeError, match=field):
+    with pytest.raises(RuntimeError, match=f"{field} is set|Must supply a bfKernel.*{field}"):
         CfhtIsrTask(config=config(**{field: True})).run(exposure, **calibrations())
     assert_array_equal(exposure.image, raw().image)

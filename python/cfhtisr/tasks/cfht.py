@@ -127,7 +127,7 @@ class CfhtIsrTask(IsrTask):
             fringes = Struct(fringes=fringes)
         return super().run(
             exposure,
-            camera=camera,
+            camera=megacam() if camera is None else camera,
             bias=bias,
             linearizer=linearizer,
             dark=dark,
