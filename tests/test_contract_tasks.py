@@ -271,6 +271,18 @@ def test_holes_of_a_fringe_frame(parity, late):
     assert task.metadata.getScalar("NUMNANS") == (3 if parity == "none" else 4)
 
 
+def test_a_hole_that_all_masters_have_is_filled_again_after_a_late_fringe():
+    fringes, given = frame(0.0, 1.0, 0.01, 7), calibrations()
+    fringes.image.array[6, 4:6] = given["flat"].image.array[6, 4:6] = np.nan
+    made = config(doFringe=True, fringeAfterFlat=True)
+    made.fringe.large, made.fringe.num = 3, 200
+    task = CfhtIsrTask(config=made)
+    out = task.run(raw(), fringes=fringes, **given).exposure
+    assert np.isfinite(out.image.array).all()
+    assert np.isfinite(out.variance.array).all()
+    assert task.metadata.getScalar("NUMNANS") == out.mask.count("UNMASKEDNAN") == 3
+
+
 @pytest.mark.parametrize("parity", ["none", "lsst-v17"])
 def test_threads_do_not_change_a_run(parity):
     made = config(parity=parity)

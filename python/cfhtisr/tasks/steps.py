@@ -168,11 +168,13 @@ def _fringe_nans(task: IsrTask, exposure: Exposure) -> None:
     The reference left such pixels without a number and without a flag.
     """
     planes = exposure.masked_image
-    count = masking.mask_nans(planes.image, planes.mask, planes.variance, allow="UNMASKEDNAN")
-    if count:
+    # A hole that the other masters had too was filled before, and is open again.
+    filled = planes.mask.count("UNMASKEDNAN")
+    if masking.mask_nans(planes.image, planes.mask, planes.variance):
+        count = planes.mask.count("UNMASKEDNAN") - filled
         before = task.metadata.getScalar("NUMNANS") if "NUMNANS" in task.metadata else 0
         task.metadata.set("NUMNANS", int(before + count))
-        task.log.warning("The fringe frame has %d pixels without a number", count)
+        task.log.warning("The fringe frame has pixels without a number, %d of them alone", count)
         interpolation.interpolate_mask(
             planes.image, planes.mask, planes.variance, "UNMASKEDNAN", parity=task.config.parity
         )
