@@ -133,6 +133,7 @@ def test_a_truncated_raw(where, files, tmp_path, capsys):
     assert status == 1
     assert f"{raw}: " in captured.err
     assert "truncated" in captured.err
+    assert "2 done, 0 skipped, 1 failed" in captured.out
     assert len(list((tmp_path / "out").iterdir())) == 2
     assert run(raw, tmp_path / "out", "--ccd", "12") == 1
     assert "ccd12" in capsys.readouterr().err

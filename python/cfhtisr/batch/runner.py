@@ -162,8 +162,8 @@ def _damaged(scans: dict[Path, RawScan], plan: Plan, report: Report) -> Iterator
                 problem = f"is truncated: {there}, and the last is not padded"
             elif not problem:
                 report.notes.append(f"{path}: {there}: is it a part of an exposure?")
-        elif plan.checksum != "error":
-            continue  # every CCD is there
+        elif plan.checksum != "error" or scan.damaged_ccd is not None:
+            continue  # every CCD is there, and the one that is damaged says so itself
         if problem:
             yield Outcome(path.name, -1, "failed", message=_with_path(path, problem))
 

@@ -104,6 +104,14 @@ class RawScan:
         """Number of HDUs of CCDs or amplifiers that are there."""
         return sum(len(place.hdus) for place in self._places)
 
+    @property
+    def damaged_ccd(self) -> int | None:
+        """The CCD that the damage is in, if it is in one: to read it fails."""
+        for place in self._places:
+            if any(self.damage.startswith(f"{hdu.where}: ") for hdu in place.hdus):
+                return place.ccd
+        return None
+
     def header(self, ccd: int | str) -> Header:
         """Return the header of a CCD, repaired, as `read_raw` would give it.
 
