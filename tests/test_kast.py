@@ -41,8 +41,6 @@ def task(**fields):
     config = IsrTaskConfig()
     for name in ("doBias", "doDark", "doFlat", "doFringe", "doDefect"):
         setattr(config, name, False)
-    # the first and the last overscan column of this camera differ from the others
-    config.overscanNumLeadingColumnsToSkip = config.overscanNumTrailingColumnsToSkip = 1
     config.expectWcs = False
     for name, value in fields.items():
         setattr(config, name, value)
@@ -63,6 +61,28 @@ def test_overscan_levels_are_those_that_were_measured(shared, name):
     header = task().run(read(shared, name)).exposure.metadata
     levels = [header[f"ISR_OSCAN_LEVEL{amp}"] for amp in "12"]
     assert levels == pytest.approx(LEVELS[name], abs=1.5)
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_odd_edge_columns_are_found_and_skipped(shared, name):
+    """Column 2048 is 7 ADU below the others and column 2111 is 12 below."""
+    header = task(overscanFitType="MEAN").run(read(shared, name)).exposure.metadata
+    assert (header["ISR_OSCAN_SKIP1"], header["ISR_OSCAN_SKIP2"]) == ("first", "last")
+    assert header["ISR_OSCAN_FIRST1"] == pytest.approx(-7.5, abs=0.6)
+    assert header["ISR_OSCAN_LAST2"] == pytest.approx(-12.6, abs=0.4)
+    levels = [header[f"ISR_OSCAN_LEVEL{amp}"] for amp in "12"]
+    assert levels == pytest.approx(LEVELS[name], abs=1.0)
+    noises = [header[f"ISR_OSCAN_NOISE{amp}"] for amp in "12"]
+    # in a flat the level moves along the rows, which one number does not follow
+    assert noises == pytest.approx([2.86, 2.70], rel=0.06 if name == "b21" else 0.2)
+    # a mean over all columns is biased by a thirty-second of what they are off
+    plain = task(overscanFitType="MEAN", overscanSkipEdgeColumns="never")
+    biased = plain.run(read(shared, name)).exposure.metadata
+    assert "ISR_OSCAN_SKIP1" not in biased
+    for amp, off in (("1", 7.5), ("2", 12.6)):
+        shift = header[f"ISR_OSCAN_LEVEL{amp}"] - biased[f"ISR_OSCAN_LEVEL{amp}"]
+        assert shift == pytest.approx(off / 32, abs=0.06)
+    assert biased["ISR_OSCAN_NOISE2"] > header["ISR_OSCAN_NOISE2"]
 
 
 def test_the_empirical_read_noise_is_that_of_the_bias_pairs(shared):

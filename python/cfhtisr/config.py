@@ -199,6 +199,10 @@ def _positive(value: float) -> bool:
     return value > 0
 
 
+def _not_negative(value: float) -> bool:
+    return value >= 0
+
+
 class OverscanConfig(Config):
     """The bias level of each amplifier."""
 
@@ -226,6 +230,40 @@ class OverscanConfig(Config):
         doc="Overscan pixels further than this from their median are ignored [ADU].",
         default=1000.0,
         check=_positive,
+    )
+    overscanDirection = _choice(
+        doc="Which overscan is used.",
+        default="SERIAL",
+        allowed={
+            "SERIAL": "The columns beside the data.",
+            "PARALLEL": "The rows above the data.",
+            "BOTH": "The columns first, for these rows too; then the rows.",
+        },
+    )
+    parallelOverscanFitType = _choice(
+        doc="How the level is found in the rows above the data.",
+        default="MEDIAN_PER_COLUMN",
+        allowed={
+            "MEDIAN_PER_COLUMN": "A median for each column.",
+            "MEDIAN": "One median for the amplifier.",
+        },
+    )
+    overscanSkipEdgeColumns = _choice(
+        doc="Whether the first and the last overscan column are skipped, beside those that are "
+        "skipped by number. (With parity lsst-v17, never.)",
+        default="auto",
+        allowed={
+            "auto": "A column that is off the others by more than 5 standard errors, and by more "
+            "than a quarter of the noise of a pixel.",
+            "never": "Neither is.",
+        },
+    )
+    overscanOutlierSigma = Field[float](
+        doc="For a level per row (or column): rows further than this from those around them, "
+        "with samples that scatter twice as much, are filled from their neighbours [standard "
+        "deviations]; 0 for none. (With parity lsst-v17, none.)",
+        default=5.0,
+        check=_not_negative,
     )
     overscanBiasJump = Field[bool](
         doc="Correct devices with a jump of the bias in two pieces?", default=False

@@ -23,9 +23,14 @@ safes = st.sampled_from([0.95, 1.0, 0.5, 0.9])
 
 
 def check(image, safe):
-    wanted = oracle.estimate_level(image.ravel().tolist(), safe, 61000)
-    assert saturation.estimate_level(image, safe, 61000) == wanted
+    pixels = image.ravel().tolist()
+    wanted = oracle.estimate_level(pixels, safe, 61000)
     assert saturation.estimate_level(image, safe, 61000, parity="lsst-v17") == wanted
+    measured = saturation.measure_level(image, safe)
+    assert measured == pytest.approx(oracle.measure_level(pixels, safe), nan_ok=True)
+    if abs(measured.confidence - saturation.CONFIDENT) > 1e-9:
+        guarded = wanted if measured.confidence > saturation.CONFIDENT else 61000
+        assert saturation.estimate_level(image, safe, 61000) == guarded
 
 
 @given(st.data(), safes, st.sampled_from([np.uint16, np.int32]))
@@ -113,4 +118,62 @@ def test_sample_vectors(shared):
         header = float(data[f"{case}__header_saturate"])
         for parity in ("none", "lsst-v17"):
             level = saturation.estimate_level(image, safe, header, parity)
-            assert_array_equal(level, data[f"{case}__saturate"])
+            # one pixel of 60001 makes no level: the header's holds
+            invented = case == "just_above" and parity == "none"
+            assert_array_equal(level, header if invented else data[f"{case}__saturate"])
+
+
+def amplifier(seed=1, sky=1200.0, shape=(300, 100)):
+    rng = np.random.default_rng(seed)
+    return np.rint(rng.normal(sky, 30.0, shape)).clip(0, 65535).astype(np.uint16)
+
+
+def test_a_handful_of_bright_pixels_makes_no_level():
+    image = amplifier()
+    image[10:15, 7] = [60300, 62011, 61407, 63520, 60999]
+    assert saturation.measure_level(image).confidence < 0.3
+    assert saturation.estimate_level(image, header_level=65000) == 65000
+    assert saturation.estimate_level(image, header_level=65000, parity="lsst-v17") < 60000
+    image[40:44, 7] = 62011  # clipped pixels agree to the last unit
+    assert saturation.estimate_level(image, header_level=65000) == int(0.95 * 62006.98)
+
+
+@pytest.mark.parametrize(("sky", "spread"), [(58000, 1000), (59500, 300), (61000, 400)])
+def test_a_bright_flat_makes_no_level(sky, spread):
+    rng = np.random.default_rng(4)
+    image = rng.normal(sky, spread, (400, 300)).clip(0, 65535).astype(np.uint16)
+    assert saturation.measure_level(image).confidence < 0.2
+    assert saturation.estimate_level(image, header_level=65535) == 65535
+    assert saturation.estimate_level(image, header_level=65535, parity="lsst-v17") < 60000
+    image[:, 3] = 65535
+    assert saturation.estimate_level(image, header_level=65000) in (65000, 62206)
+
+
+def test_a_pile_with_some_noise_is_believed():
+    image = amplifier()
+    image[50:70, 20] = np.rint(np.random.default_rng(2).normal(62500, 12, 20))
+    level, confidence, count = saturation.measure_level(image)
+    assert 18 <= count <= 20
+    assert level == pytest.approx(0.95 * 62500, abs=60)
+    assert confidence > saturation.CONFIDENT
+
+
+def test_amplifiers_have_levels_of_their_own():
+    low, high = amplifier(1), amplifier(2)
+    low[5:25, 3] = 61500
+    high[5:25, 3] = 65535
+    levels = saturation.measure_levels({"A": low, "B": high}, 0.95, 65535.0)
+    assert levels["A"].level == pytest.approx(0.95 * 61500, abs=20)
+    assert levels["B"].level == pytest.approx(0.95 * 65535, abs=60)
+    assert {level.source for level in levels.values()} == {"amplifier"}
+    # too few pixels to tell: the other's level, unless they contradict it; then the header's
+    high[5:25, 3] = 1200
+    assert saturation.measure_levels({"A": low, "B": high}, 0.95, 65000.0)["B"].source == "detector"
+    high[5, 3] = 64000
+    found = saturation.measure_levels({"A": low, "B": high}, 0.95, 65000.0)["B"]
+    assert (found.level, found.source, found.n_pile) == (65000.0, "header", 1)
+    # without a header there is nothing better
+    assert saturation.measure_levels({"B": high})["B"].source == "amplifier"
+    assert np.isnan(saturation.measure_levels({"A": amplifier()})["A"].level)
+    with pytest.raises(ValueError, match="safe is 0"):
+        saturation.measure_levels({"A": low}, 0.0)

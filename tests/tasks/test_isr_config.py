@@ -25,9 +25,15 @@ doUseSensorTransmission doUseAtmosphereTransmission doWrite
 """.split()
 
 
+OURS = """
+parity pixelUnit overscanDirection parallelOverscanFitType overscanSkipEdgeColumns
+overscanOutlierSigma
+""".split()
+
+
 def test_every_documented_field_is_there():
-    assert set(IsrTaskConfig._fields) == {*DOCUMENTED, "parity", "pixelUnit"}
-    assert set(CfhtIsrTaskConfig._fields) == {*DOCUMENTED, "parity", "pixelUnit", "safe"}
+    assert set(IsrTaskConfig._fields) == {*DOCUMENTED, *OURS}
+    assert set(CfhtIsrTaskConfig._fields) == {*DOCUMENTED, *OURS, "safe"}
 
 
 def test_documented_defaults_of_subtasks():

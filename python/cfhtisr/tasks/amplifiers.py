@@ -9,8 +9,9 @@ import numpy as np
 
 from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.images import Box2I, Exposure, Mask, MaskedImage
-from cfhtisr.isr import masking, overscan, statistics, variance
+from cfhtisr.isr import masking, overscan, overscan_quality, statistics, variance
 from cfhtisr.pipe import Struct
+from cfhtisr.tasks import overscan_steps
 from cfhtisr.tasks.data import as_boxes
 
 _CONSTANT = ("MEAN", "MEANCLIP", "MEDIAN")
@@ -112,7 +113,8 @@ class AmplifierMethods:
         """Subtract the overscan level of an amplifier from data and overscan, in place.
 
         Pixels far from the overscan's median are left out. On a device with a jump of the
-        bias the two parts are corrected one by one.
+        bias the two parts are corrected one by one. With ``config.overscanDirection`` BOTH the
+        overscan columns come first, for the overscan rows too; then the overscan rows.
 
         Parameters
         ----------
@@ -139,12 +141,24 @@ class AmplifierMethods:
         """
         if not amp.has_raw_info:
             raise RuntimeError(f"amplifier {amp.name} has no raw pixel information")
-        if amp.raw_horizontal_overscan_bbox.is_empty:
+        direction = self.config.overscanDirection
+        columns = direction != "PARALLEL" and not amp.raw_horizontal_overscan_bbox.is_empty
+        rows = direction != "SERIAL" and not amp.raw_vertical_overscan_bbox.is_empty
+        if not columns and not rows:
             self.log.info("Amplifier %s has no overscan: none is subtracted", amp.name)
             return None
         result: Struct | None = None
-        for data_box, overscan_box in self._overscan_parts(ccdExposure, amp):
-            result = self._correct_part(ccdExposure, amp, data_box, overscan_box)
+        if columns:
+            box = Box2I(0, 0, 0, 0)
+            for data_box, overscan_box in self._overscan_parts(ccdExposure, amp):
+                result = self._correct_part(ccdExposure, amp, data_box, overscan_box)
+                box = box.union(overscan_box)
+            if not self._v17:
+                overscan_steps.note_residual(self, ccdExposure, amp, box)
+            if result is not None and rows:
+                overscan_steps.level_rows(self, ccdExposure, amp, box, result)
+        if rows:
+            result = overscan_steps.correct_rows(self, ccdExposure, amp, result)
         return result
 
     def _overscan_parts(self, exposure: Exposure, amp: Amplifier) -> list[tuple[Box2I, Box2I]]:
@@ -170,6 +184,8 @@ class AmplifierMethods:
                 f"{lead} leading and {trail} trailing ones are skipped"
             )
         strip = Box2I(x0, strip.y0, width, strip.height)
+        if not self._v17 and config.overscanSkipEdgeColumns == "auto":
+            strip = overscan_steps.without_odd_edges(self, exposure, amp, strip, (first, last))
         where = config.overscanBiasJumpLocation
         key = config.overscanBiasJumpKeyword
         jumps = (
@@ -222,6 +238,12 @@ class AmplifierMethods:
         shared = self._v17 and not strip_box.clipped_to(data_box).is_empty
         overscan.flag_outliers(strip, config.overscanMaxDev, config.parity)
         names = {"SAT"} if self._v17 else {"SAT", config.saturatedMaskName}
+        if fit_type.endswith("_PER_ROW") and config.overscanOutlierSigma > 0 and not self._v17:
+            count = overscan_quality.flag_outlier_rows(
+                strip, config.overscanOutlierSigma, Mask.bitmask(names)
+            )
+            if count:
+                self.log.info("Amplifier %s: %d odd rows of the overscan filled", amp.name, count)
         try:
             result = overscan.correct(
                 planes.subset(data_box),

@@ -16,6 +16,7 @@ from cfhtisr.images import Exposure
 from cfhtisr.isr import saturation
 from cfhtisr.pipe import Struct
 from cfhtisr.tasks.isr import IsrTask, IsrTaskConfig
+from cfhtisr.tasks.record import note
 
 _OVERSCAN = {"none": "MEDIAN_PER_ROW", "lsst-v17": "MEDIAN"}
 _RAW_SECTIONS = [f"{kind}SEC{amp}" for kind in "ABCDT" for amp in "AB"]
@@ -122,6 +123,7 @@ class CfhtIsrTask(IsrTask):
         if detector is None:
             raise RuntimeError("the exposure has no detector, which MegaCam's correction needs")
         exposure = copy.copy(ccdExposure)
+        exposure.metadata = ccdExposure.metadata.copy()
         exposure.detector = self._described(exposure, detector)
         if isinstance(fringes, Exposure | list | tuple):
             fringes = Struct(fringes=fringes)
@@ -165,21 +167,38 @@ class CfhtIsrTask(IsrTask):
             amp.read_noise = card(f"RDNOISE{amp.name}")
             if amp.read_noise > _IMPLAUSIBLE:
                 amp.read_noise = card("RDNOISE")
-        level = self._saturation(exposure, card)
-        self.log.info("%s: saturation level %g ADU", detector.name, level)
-        for amp in described:
-            amp.saturation = level
+        self._saturate(exposure, described, card)
         return described
 
-    def _saturation(self, exposure: Exposure, card: Any) -> float:
-        """Return the level at which the pixels saturate [ADU]."""
+    def _saturate(self, exposure: Exposure, detector: Detector, card: Any) -> None:
+        """Set the level at which the pixels of each amplifier saturate [ADU]."""
         given = card("SATURATE") if "SATURATE" in exposure.metadata else math.nan
-        level = saturation.estimate_level(
-            exposure.image.array, self.config.safe, given, parity=self.config.parity
+        pixels, safe = exposure.image.array, self.config.safe
+        if self.is_v17:
+            level = saturation.estimate_level(pixels, safe, given, parity="lsst-v17")
+            if math.isnan(level):
+                card("SATURATE")  # refuses, as no pixel tells the level
+            self.log.info("%s: saturation level %g ADU", detector.name, level)
+            for amp in detector:
+                amp.saturation = float(level)
+            return
+        boxes = {amp.name: amp.raw_bbox.clipped_to(exposure.bbox) for amp in detector}
+        found = saturation.measure_levels(
+            {name: exposure.image.subset(box).array for name, box in boxes.items()}, safe, given
         )
-        if math.isnan(level) and math.isnan(given):
-            card("SATURATE")  # refuses, as no pixel tells the level
-        return float(level)
+        for amp in detector:
+            level, confidence, count, source = found[amp.name]
+            if math.isnan(level):
+                card("SATURATE")
+            amp.saturation = level
+            self.log.info(
+                "%s, amplifier %s: saturation level %g ADU of the %s (confidence %.2f, %d pixels)",
+                *(detector.name, amp.name, level, source, confidence, count),
+            )
+            header = exposure.metadata
+            note(header, f"ISR_SATCONF{amp.name}", confidence, "confidence of the pixels' level")
+            note(header, f"ISR_SATPILE{amp.name}", count, "pixels at saturation")
+            note(header, f"ISR_SATFROM{amp.name}", source, "where the saturation level is from")
 
 
 def _take_reference_boxes(detector: Detector) -> None:
