@@ -318,3 +318,30 @@ def test_ctrl_c_is_heard_on_the_way(monkeypatch):
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old)
     assert len(calls) < 4
+
+
+def test_the_uncertainty_is_the_scatter_of_the_amounts():
+    rng = np.random.default_rng(8)
+    columns = rng.normal(0, [[1.0], [3.0]], (2, 300))
+    columns[1] += columns[0]
+    found = [
+        fringe.fit(np.array([0.7, -0.2]) @ columns + rng.normal(0, 0.5, 300), columns, 0)
+        for _ in range(400)
+    ]
+    amounts = np.array([one.amount for one in found])
+    sigmas = np.array([one.sigma for one in found])
+    assert_allclose(amounts.std(axis=0), sigmas.mean(axis=0), rtol=0.15)
+    assert_allclose(amounts.mean(axis=0), [0.7, -0.2], atol=0.02)
+
+
+def test_what_the_positions_do_not_tell_has_no_uncertainty():
+    column = np.random.default_rng(2).normal(0, 1, 100)
+    assert np.isnan(fringe.fit(3 * column, [column, 2 * column]).sigma).all()
+    nothing = fringe.fit([np.nan] * 4, np.ones((2, 4)))
+    assert (nothing.count, np.isnan(nothing.sigma).all(), np.isnan(nothing.spread)) == (
+        0,
+        True,
+        True,
+    )
+    exact = fringe.fit(3 * column, [column])
+    assert exact.sigma[0] < 1e-12

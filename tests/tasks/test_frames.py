@@ -98,6 +98,29 @@ def test_the_context_of_flat_and_dark_restores_the_image(parity):
         raise KeyError("inside")
     assert_allclose(science.image.array, 1000, rtol=1e-6)
     assert_allclose(science.variance.array, 10, rtol=1e-6)
+    wrong = exposure(1.0, (2, 3))
+    with pytest.raises(RuntimeError, match="flat frame"), tool.flatContext(science, wrong, dark):
+        pass
+    assert_allclose(science.image.array, 1000, rtol=1e-6)
+
+
+@parities
+def test_the_context_leaves_flags_and_adds_the_variances_of_the_frames_twice(parity):
+    tool = task(parity=parity)
+    science = exposure(1000.0, variance=10.0, dark_time=100.0)
+    dark, flat = exposure(20.0, dark_time=50.0, variance=0.25), exposure(2.0)
+    dark.mask.array[0, 0], flat.mask.array[0, 1] = 1, 2
+    with tool.flatContext(science, flat, dark):
+        assert_allclose(science.variance.array, (10 + 4 * 0.25) / 4, rtol=1e-6)
+    assert_allclose(science.variance.array, 10 + 2 * 4 * 0.25, rtol=1e-6)
+    assert science.mask.array[0, :2].tolist() == [1, 2]
+    for off, inside in (("doDark", 500.0), ("doFlat", 960.0)):
+        fresh = exposure(1000.0, dark_time=100.0)
+        with task(parity=parity, **{off: False}).flatContext(fresh, flat, dark):
+            assert_allclose(fresh.image.array, inside)
+        assert_allclose(fresh.image.array, 1000)
+    with tool.flatContext(fresh, flat):  # no dark, no dark correction
+        assert_allclose(fresh.image.array, 500)
 
 
 @parities

@@ -204,8 +204,9 @@ def test_fringes_have_to_be_a_struct_and_there_where_they_are_needed():
     for nothing in (None, Struct(fringes=None), Struct(fringes=[])):
         with pytest.raises(RuntimeError, match="Must supply fringes"):
             run(task=task, fringes=nothing)
-    with pytest.raises(RuntimeError, match="2 fringe frames"):
-        run(task=task, fringes=Struct(fringes=[small_ccd.frame(0)] * 2))
+    wrong = Exposure(np.zeros((5, 6), np.float32))
+    with pytest.raises(RuntimeError, match="the fringe 2 frame has 6 x 5"):
+        run(task=task, fringes=Struct(fringes=[small_ccd.frame(0), wrong]))
 
 
 @pytest.mark.parametrize("name", ["bias", "dark", "flat"])

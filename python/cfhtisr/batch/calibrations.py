@@ -37,25 +37,35 @@ _SUFFIXES = (".fits", ".fits.fz", ".fits.gz", ".fz", ".fit", ".fit.gz")
 class CalibrationPaths:
     """Where the calibrations are; None switches a correction off.
 
-    Each is a multi-extension file with the CCDs, a file of one CCD, or a directory of files
-    of one CCD each, named so that ``ccdNN`` occurs in the name.
+    Several fringe frames are fitted together. Each path is a multi-extension file with the
+    CCDs, a file of one CCD, or a directory of files of one CCD each, named so that ``ccdNN``
+    occurs in the name.
     """
 
     bias: Path | None = None
     dark: Path | None = None
     flat: Path | None = None
-    fringe: Path | None = None
+    fringe: Path | tuple[Path, ...] | None = None
     defects: Path | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None:
-                object.__setattr__(self, field.name, Path(value))
+            if field.name == "fringe" and isinstance(value, list | tuple):
+                several = tuple(Path(path) for path in value)
+                value = several if len(several) > 1 else several[0] if several else None
+            elif value is not None:
+                value = Path(value)
+            object.__setattr__(self, field.name, value)
+
+    def of(self, kind: str) -> tuple[Path, ...]:
+        """Return the paths of one kind."""
+        value = getattr(self, kind)
+        return value if isinstance(value, tuple) else () if value is None else (value,)
 
     def given(self) -> list[Path]:
         """Return the paths that are not None."""
-        return [path for field in fields(self) if (path := getattr(self, field.name)) is not None]
+        return [path for field in fields(self) for path in self.of(field.name)]
 
     def check(self) -> None:
         """Refuse paths at which there is nothing.
@@ -66,11 +76,13 @@ class CalibrationPaths:
             If there is neither a file nor a folder.
         """
         for field in fields(self):
-            path = getattr(self, field.name)
-            if path is not None and not path.exists():
-                raise FileNotFoundError(
-                    errno.ENOENT, f"there is no such file or folder for --{field.name}", str(path)
-                )
+            for path in self.of(field.name):
+                if not path.exists():
+                    raise FileNotFoundError(
+                        errno.ENOENT,
+                        f"there is no such file or folder for --{field.name}",
+                        str(path),
+                    )
 
 
 class Calibrations:
@@ -89,10 +101,10 @@ class Calibrations:
         self._checksum = checksum
         self._files = ExitStack()
         self._open: dict[Path, RawFile] = {}
-        self._kept: dict[str, tuple[int, Exposure, str]] = {}
+        self._kept: dict[tuple[str, int], tuple[int, Exposure, str]] = {}
 
     def frame(self, kind: str, raw: Exposure, n_ccd: int) -> tuple[Exposure, str] | None:
-        """Return the frame of one kind for the CCD of a raw, trimmed, and its identity.
+        """Return the (first) frame of one kind for the CCD of a raw, trimmed, and its identity.
 
         Parameters
         ----------
@@ -108,16 +120,25 @@ class Calibrations:
         FileFormatError
             If the file is of another kind, size, binning, filter or era, or lacks the CCD.
         """
-        path: Path | None = getattr(self.paths, kind)
-        if path is None:
-            return None
+        found = self.frames(kind, raw, n_ccd, most=1)
+        return found[0] if found else None
+
+    def frames(
+        self, kind: str, raw: Exposure, n_ccd: int, most: int | None = None
+    ) -> list[tuple[Exposure, str]]:
+        """Return all frames of one kind, as `frame` does the first."""
+        paths = self.paths.of(kind)[:most]
+        return [self._frame(kind, index, raw, n_ccd) for index in range(len(paths))]
+
+    def _frame(self, kind: str, index: int, raw: Exposure, n_ccd: int) -> tuple[Exposure, str]:
+        path, key = self.paths.of(kind)[index], (kind, index)
         assert raw.detector is not None
         ccd = raw.detector.id
-        kept = self._kept.get(kind)
+        kept = self._kept.get(key)
         if kept is None or kept[0] != ccd:
-            self._kept.pop(kind, None)  # let go of the old planes before the new ones are made
+            self._kept.pop(key, None)  # let go of the old planes before the new ones are made
             frame, identity = self._read(kind, path, raw, n_ccd)
-            self._kept[kind] = kept = (ccd, frame, identity)
+            self._kept[key] = kept = (ccd, frame, identity)
         _check(kind, path, kept[1], raw)
         return kept[1], kept[2]
 

@@ -272,9 +272,12 @@ class Worker:
                 why = f"not applied: filter {raw.filter} is not in fringe.filters"
                 inputs["fringes"] = (None, why)
                 continue
-            found = self._calibrations.frame(kind, raw, n_ccd)
-            if found is not None:
-                inputs["fringes" if kind == "fringe" else kind] = found
+            found = self._calibrations.frames(kind, raw, n_ccd)
+            if kind == "fringe" and found:
+                frames, identities = zip(*found, strict=True)
+                inputs["fringes"] = (list(frames), "; ".join(identities))
+            elif found:
+                inputs[kind] = found[0]
         boxes = self._calibrations.defects(raw)
         if boxes is not None:
             inputs["defects"] = boxes

@@ -55,10 +55,11 @@ def add_parser(commands: Any) -> None:
         ("bias", "master bias [ADU]"),
         ("dark", "master dark [ADU], scaled by its DARKTIME"),
         ("flat", "master flat, of the filter of the raws"),
-        ("fringe", "master fringe frame, of the filter of the raws"),
+        ("fringe", "master fringe frame, of the filter of the raws; may be given several times"),
         ("defects", "FITS table, Elixir mask, DS9 regions or list of boxes"),
     ):
-        group.add_argument(f"--{kind}", type=Path, metavar="F", help=text)
+        action = "append" if kind == "fringe" else "store"
+        group.add_argument(f"--{kind}", type=Path, metavar="F", help=text, action=action)
     add_configuration(parser)
     group = parser.add_argument_group("products")
     group.add_argument(

@@ -2,14 +2,25 @@
 
 A fringe frame is a picture of the pattern. `measure` finds its amplitude at many positions, in
 the frame and in the science image alike; `solve` finds how much of the frame the image holds,
-and `subtract` takes that much away. Several frames are fitted together.
+and `subtract` takes that much away. Several frames are fitted together. `restore` puts back what
+`subtract` took.
 """
 
-__all__ = ["measure", "positions", "remove_pedestal", "solve", "subtract"]
+__all__ = [
+    "Solution",
+    "fit",
+    "measure",
+    "positions",
+    "remove_pedestal",
+    "restore",
+    "solve",
+    "subtract",
+]
 
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from cfhtisr import _kernels
 from cfhtisr.errors import ShapeMismatchError, UnknownChoiceError
 from cfhtisr.images import MaskedImage
-from cfhtisr.isr import calibration, statistics
+from cfhtisr.isr import calibration, statistics, undo
 from cfhtisr.isr import parity as _parity
 from cfhtisr.isr._arrays import readable, writable
 from cfhtisr.isr._planes import check_size, source
@@ -28,6 +39,7 @@ F64 = NDArray[np.float64]
 
 _CHUNK = 4096  # positions of one call: Ctrl-C is heard between calls
 _BAND = 32  # rows
+_SINGULAR = 1e12  # of the condition of a normal matrix: no digit of its inverse is sure
 _log = logging.getLogger(__name__)
 
 
@@ -198,14 +210,36 @@ def measure(
     return amplitude
 
 
-def solve(
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """How much of each fringe frame an image holds, and how well that is known.
+
+    Attributes
+    ----------
+    amount : ndarray of float64, shape (frames,)
+        Least squares solution of ``amount @ fringes = science``; zeros if no position is left.
+    sigma : ndarray of float64, shape (frames,)
+        Standard deviations of the amounts; NaN where the positions do not tell.
+    count : int
+        Positions that the last least squares used.
+    spread : float
+        Robust standard deviation of what it left [ADU]; NaN without positions.
+    """
+
+    amount: F64
+    sigma: F64
+    count: int
+    spread: float
+
+
+def fit(
     science: ArrayLike,
     fringes: ArrayLike | Sequence[ArrayLike],
     iterations: int = 20,
     clip: float = 3.0,
     parity: Parity = "none",
-) -> F64:
-    """Return how much of each fringe frame the science image holds.
+) -> Solution:
+    """Return how much of each fringe frame the science image holds, with uncertainties.
 
     Parameters
     ----------
@@ -223,6 +257,83 @@ def solve(
 
     Returns
     -------
+    solution : Solution
+        Amounts, their uncertainties, and what they rest on.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ.
+
+    Notes
+    -----
+    With ``n`` positions, ``m`` frames, amplitudes ``F`` of shape (m, n) and residuals ``r``
+    of the last least squares, the covariance of the amounts is
+    ``C = sum(r^2) / (n - m) * inverse(F F^T)`` and ``sigma_k = sqrt(C_kk)``. It takes positions
+    as independent. Where apertures overlap they are not, and the truth is somewhat larger.
+    Frames that are multiples of each other, or ``n <= m``, give NaN.
+
+    Examples
+    --------
+    >>> found = fit([2.0, -4.0, 6.0, 2.5, -1.0], [1.0, -2.0, 3.0, 1.25, -0.5])
+    >>> found.amount, found.sigma, found.count
+    (array([2.]), array([0.]), 5)
+    """
+    v17 = _parity.check(parity)
+    target = readable("science", science, np.float64, ndim=1)
+    columns: F64 = np.atleast_2d(np.asarray(fringes, np.float64))
+    if columns.ndim != 2 or columns.shape[1] != target.size:
+        raise ShapeMismatchError(
+            f"fringes have shape {columns.shape}, wanted (frames, {target.size}) as science"
+        )
+    finite = np.isfinite(columns)
+    good = np.isfinite(target) & (finite.any(axis=0) if v17 else finite.all(axis=0))
+    if len(columns) == 0 or not good.any():
+        return _nothing(len(columns), "no position is usable")
+    target, columns = target[good], columns[:, good]
+    limit = 3.0 if v17 else clip
+    near = [_near(values, limit) for values in (target, *columns)]
+    good = np.logical_and.reduce(near)
+    if not good.any():
+        return _nothing(len(columns), "no amplitude is near the median")
+    target, columns = target[good], columns[:, good]
+    amount, rest = _fit(target, columns)
+    for _ in range(iterations):
+        good = ~(np.abs(rest) > clip * _spread(rest))
+        kept = int(np.count_nonzero(good))
+        if kept == 0:
+            return _nothing(len(columns), "every residual was rejected")
+        if kept == target.size:
+            break
+        target, columns = target[good], columns[:, good]
+        amount, rest = _fit(target, columns)
+    found = Solution(amount, _sigma(columns, rest), target.size, _spread(rest))
+    _log.info(
+        "fringes: amount %s +- %s from %d positions, residual %.4g ADU",
+        np.array2string(found.amount, precision=5),
+        np.array2string(found.sigma, precision=2),
+        found.count,
+        found.spread,
+    )
+    return found
+
+
+def solve(
+    science: ArrayLike,
+    fringes: ArrayLike | Sequence[ArrayLike],
+    iterations: int = 20,
+    clip: float = 3.0,
+    parity: Parity = "none",
+) -> F64:
+    """Return how much of each fringe frame the science image holds.
+
+    Parameters
+    ----------
+    science, fringes, iterations, clip, parity
+        As for `fit`, which tells uncertainties as well.
+
+    Returns
+    -------
     amount : ndarray of float64, shape (frames,)
         Least squares solution of ``amount @ fringes = science``; zeros if no position is left.
 
@@ -236,45 +347,7 @@ def solve(
     >>> solve([2.0, -4.0, 6.0, 2.5, -1.0], [1.0, -2.0, 3.0, 1.25, -0.5])
     array([2.])
     """
-    v17 = _parity.check(parity)
-    target = readable("science", science, np.float64, ndim=1)
-    columns: F64 = np.atleast_2d(np.asarray(fringes, np.float64))
-    if columns.ndim != 2 or columns.shape[1] != target.size:
-        raise ShapeMismatchError(
-            f"fringes have shape {columns.shape}, wanted (frames, {target.size}) as science"
-        )
-    zeros = np.zeros(len(columns))
-    finite = np.isfinite(columns)
-    good = np.isfinite(target) & (finite.any(axis=0) if v17 else finite.all(axis=0))
-    if len(columns) == 0 or not good.any():
-        _log.warning("fringes: no position is usable, nothing is subtracted")
-        return zeros
-    target, columns = target[good], columns[:, good]
-    limit = 3.0 if v17 else clip
-    near = [_near(values, limit) for values in (target, *columns)]
-    good = np.logical_and.reduce(near)
-    if not good.any():
-        _log.warning("fringes: no amplitude is near the median, nothing is subtracted")
-        return zeros
-    target, columns = target[good], columns[:, good]
-    amount, rest = _fit(target, columns)
-    for _ in range(iterations):
-        good = ~(np.abs(rest) > clip * _spread(rest))
-        kept = int(np.count_nonzero(good))
-        if kept == 0:
-            _log.warning("fringes: every residual was rejected, nothing is subtracted")
-            return zeros
-        if kept == target.size:
-            break
-        target, columns = target[good], columns[:, good]
-        amount, rest = _fit(target, columns)
-    _log.info(
-        "fringes: amount %s from %d positions, residual %.4g ADU",
-        np.array2string(amount, precision=5),
-        target.size,
-        _spread(rest),
-    )
-    return amount
+    return fit(science, fringes, iterations, clip, parity).amount
 
 
 def subtract(
@@ -304,17 +377,69 @@ def subtract(
     >>> target.image.array
     array([[ 9., 18.]], dtype=float32)
     """
+    frames, amounts = _checked(target, fringes, scales)
+    for frame, amount in zip(frames, amounts, strict=True):
+        calibration.subtract_dark(target, frame, amount)
+
+
+def restore(
+    target: MaskedImage, fringes: MaskedImage | Sequence[MaskedImage], scales: ArrayLike
+) -> None:
+    """Add back what `subtract` took, in the reverse order.
+
+    Parameters
+    ----------
+    target : MaskedImage of float32, shape (rows, columns)
+        The corrected image [ADU], changed in place.
+    fringes : MaskedImage or sequence of MaskedImage, same shape
+        The fringe frames that were subtracted [ADU].
+    scales : array_like of float, shape (frames,)
+        The amounts that were subtracted.
+
+    Raises
+    ------
+    ShapeMismatchError
+        If there is not one number for each frame, or a size differs.
+
+    Notes
+    -----
+    Each frame is taken back by `undo.dark`: how near image and variance come to what they were
+    is stated there. Flags stay.
+
+    Examples
+    --------
+    >>> target = MaskedImage(np.float32([[10, 20]]), variance=[[5, 5]])
+    >>> fringe = MaskedImage([[2, 4]], variance=[[4, 4]])
+    >>> subtract(target, fringe, [0.5])
+    >>> target.variance.array
+    array([[6., 6.]], dtype=float32)
+    >>> restore(target, fringe, [0.5])
+    >>> target.image.array, target.variance.array
+    (array([[10., 20.]], dtype=float32), array([[5., 5.]], dtype=float32))
+    """
+    frames, amounts = _checked(target, fringes, scales)
+    for frame, amount in reversed(list(zip(frames, amounts, strict=True))):
+        undo.dark(target, frame, amount)
+
+
+def _checked(
+    target: MaskedImage, fringes: MaskedImage | Sequence[MaskedImage], scales: ArrayLike
+) -> tuple[list[MaskedImage], list[float]]:
+    """Return frames and amounts, so that nothing is changed if anything is wrong."""
     frames = [fringes] if isinstance(fringes, MaskedImage) else list(fringes)
     amounts: Any = np.atleast_1d(np.asarray(scales, np.float64))
     if amounts.shape != (len(frames),):
         raise ShapeMismatchError(f"scales have shape {amounts.shape}, wanted ({len(frames)},)")
-    # Nothing is changed if anything is wrong.
     for number, frame in enumerate(frames):
         check_size(f"fringe frame {number}", frame, target)
     if not np.isfinite(amounts).all():
         raise ValueError(f"scales are {amounts}, wanted finite numbers")
-    for frame, amount in zip(frames, amounts, strict=True):
-        calibration.subtract_dark(target, frame, amount)
+    return frames, amounts.tolist()
+
+
+def _nothing(frames: int, why: str) -> Solution:
+    _log.warning("fringes: %s, nothing is subtracted", why)
+    return Solution(np.zeros(frames), np.full(frames, math.nan), 0, math.nan)
 
 
 def _spread(values: F64) -> float:
@@ -339,3 +464,22 @@ def _fit(target: F64, columns: F64) -> tuple[F64, F64]:
         eps = float(np.finfo(np.float64).eps)
         amount = np.linalg.lstsq(columns.T, target, rcond=eps)[0]
     return amount, target - amount @ columns
+
+
+def _sigma(columns: F64, rest: F64) -> F64:
+    """Return the standard deviations of the amounts of a least squares fit."""
+    m, n = columns.shape
+    nothing: F64 = np.full(m, math.nan)
+    if n <= m:
+        return nothing
+    with np.errstate(over="ignore", invalid="ignore"):
+        scatter = math.fsum(rest * rest) / (n - m)
+        normal = np.array([[math.fsum(a * b) for b in columns] for a in columns])
+    # Frames differ in strength; how near they are to multiples of each other does not.
+    size = np.sqrt(np.diag(normal))
+    if not (np.isfinite(normal).all() and (size > 0).all()):
+        return nothing
+    unit = normal / np.outer(size, size)
+    if np.linalg.cond(unit) > _SINGULAR:
+        return nothing
+    return np.asarray(np.sqrt(scatter * np.diag(np.linalg.inv(unit))) / size)

@@ -92,7 +92,7 @@ class CfhtIsrTask(IsrTask):
         defects : sequence of Box2I, optional
             Defects of the assembled CCD [pixel].
         fringes : Exposure, list of Exposure, or Struct, optional
-            The fringe frame.
+            The fringe frames.
         bfKernel : None
             Not supported.
         camera : sequence of Detector, optional

@@ -140,8 +140,9 @@ class FrameMethods:
     ) -> Iterator[Exposure]:
         """Apply dark frame and flat field for a while, as far as the configuration says so.
 
-        The image comes back, to the accuracy of float32; flags and variance keep what the
-        frames added.
+        The image comes back, to the accuracy of float32 that `cfhtisr.isr.undo` states, also
+        if the block or the flat field raises. Flags stay, and the frames' variances are added
+        twice.
 
         Parameters
         ----------
@@ -161,17 +162,15 @@ class FrameMethods:
         with_flat = bool(self.config.doFlat)
         if with_flat and flat is None:
             raise RuntimeError("Must supply a flat if config.doFlat=True.")
-        if with_dark and dark is not None:
-            self.darkCorrection(exp, dark)
-        if with_flat and flat is not None:
-            self.flatCorrection(exp, flat)
-        try:
-            yield exp
-        finally:
-            if with_flat and flat is not None:
-                self.flatCorrection(exp, flat, invert=True)
+        # What has been done is undone in reverse, even if what follows fails.
+        with contextlib.ExitStack() as back:
             if with_dark and dark is not None:
-                self.darkCorrection(exp, dark, invert=True)
+                self.darkCorrection(exp, dark)
+                back.callback(self.darkCorrection, exp, dark, invert=True)
+            if with_flat and flat is not None:
+                self.flatCorrection(exp, flat)
+                back.callback(self.flatCorrection, exp, flat, invert=True)
+            yield exp
 
     def maskAndInterpDefect(self, ccdExposure: Exposure, defectBaseList: Any) -> None:
         """Mask defects as BAD and interpolate over them in place.

@@ -2,6 +2,8 @@
 
 __all__ = ["FringeConfig", "FringeStatisticsConfig", "FringeTask"]
 
+import hashlib
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -11,13 +13,17 @@ from numpy.typing import NDArray
 
 from cfhtisr.camera import filters
 from cfhtisr.images import Exposure, Mask, MaskedImage
+from cfhtisr.isr import calibration, undo
 from cfhtisr.isr import fringe as _fringe
 from cfhtisr.pipe import Struct, Task, timeMethod
 from cfhtisr.tasks.assemble import is_raw
 from cfhtisr.tasks.fetch import fetch
+from cfhtisr.tasks.record import note
 
 _STATISTICS = {0x4: "MEAN", 0x20: "MEDIAN", 0x80: "MEANCLIP"}
 """Numbers by which LSST calls the statistics that suit an aperture."""
+
+_DIGITS = 13  # of a scale: what a FITS card holds whatever the exponent
 
 
 class FringeStatisticsConfig(Config):
@@ -56,13 +62,14 @@ class FringeTask(Task):
 
     ConfigClass: ClassVar[Any] = FringeConfig
     _DefaultName = "isrFringe"
+    _found: _fringe.Solution | None = None  # by the `solve` of this class, not a subclass's
 
     @property
     def _parity(self) -> Any:
         return getattr(getattr(self._parentTask, "config", None), "parity", "none")
 
     def readFringes(self, dataRef: Any, assembler: Any = None) -> Struct:
-        """Fetch the fringe frame of an exposure.
+        """Fetch the fringe frame of an exposure, or several.
 
         Parameters
         ----------
@@ -74,7 +81,8 @@ class FringeTask(Task):
         Returns
         -------
         result : Struct
-            ``fringes``, the frame, and ``seed``, from the number of the exposure.
+            ``fringes``, what the dataset ``fringe`` is, a frame or a list of them, and ``seed``,
+            from the number of the exposure.
 
         Raises
         ------
@@ -87,8 +95,15 @@ class FringeTask(Task):
             raise RuntimeError(
                 f"cannot retrieve fringe for {dataRef.dataId} ({type(error).__name__}: {error})"
             ) from error
-        if assembler is not None and (self._parity == "lsst-v17" or is_raw(frames)):
-            frames = assembler.assembleCcd(frames)
+        if assembler is not None:
+            v17 = self._parity == "lsst-v17"
+            if isinstance(frames, list | tuple):
+                frames = [
+                    assembler.assembleCcd(frame) if v17 or is_raw(frame) else frame
+                    for frame in frames
+                ]
+            elif v17 or is_raw(frames):
+                frames = assembler.assembleCcd(frames)
         number = int(fetch(dataRef, "ccdExposureId"))
         seed = (self.config.stats.rngSeedOffset + number) % 2**32
         return Struct(fringes=frames, seed=seed)
@@ -101,24 +116,34 @@ class FringeTask(Task):
         ----------
         exposure : Exposure
             The exposure.
-        fringes : Exposure or list of one Exposure
-            The fringe frame; it is not changed.
+        fringes : Exposure or list of Exposure
+            The fringe frames; they are not changed. Several are fitted together.
         seed : int, optional
             Of the positions; ``config.stats.rngSeedOffset`` without it.
 
         Raises
         ------
         RuntimeError
-            If there is no fringe frame, or more than one: that is not available yet.
+            If there is no fringe frame, or one has another size.
+
+        Notes
+        -----
+        For each frame k, from 1, header and task metadata tell the scale (``ISR_FRINGE_SCALEk``,
+        ``FRINGE SCALE k``), its standard deviation by the formula of `cfhtisr.isr.fringe.fit`
+        (``..SIGMA..``), the pedestal that was taken off the frame first (``..PEDESTAL..``) and
+        the frame's name and a digest of its pixels (``..TEMPLATE..``). With that `undo` restores
+        the exposure. Scales have 13 digits, so that a header holds all of them (with parity
+        lsst-v17 they are not rounded, and a header may lack the last ones).
         """
         if not self.checkFilter(exposure):
             self.log.info("Filter %s has no fringes: none are subtracted", exposure.filter)
             return
-        frames = self.frames(fringes)
+        given = self.frames(fringes)
         if seed is None:
             seed = self.config.stats.rngSeedOffset
         # Copies, so that a frame can be used for many exposures; the reference changed it.
-        frames = [self._copied(frame) for frame in frames]
+        frames = [self._copied(frame) for frame in given]
+        pedestals = []
         for frame in frames:
             if frame.masked_image.shape != exposure.masked_image.shape:
                 raise RuntimeError(
@@ -126,16 +151,109 @@ class FringeTask(Task):
                     f"wanted {exposure.width} x {exposure.height} as the exposure"
                 )
             frame.mask.array |= exposure.mask.array
-            if self.config.pedestal:
-                self.removePedestal(frame)
+            # What a subclass returns is its own.
+            level = self.removePedestal(frame) if self.config.pedestal else 0.0
+            pedestals.append(float(level) if isinstance(level, int | float) else math.nan)
         positions = self.generatePositions(frames[0], np.random.RandomState(seed % 2**32))
         columns = [self.measureExposure(frame, positions, "Fringe") for frame in frames]
         science = self.measureExposure(exposure, positions, "Science")
-        self.subtract(exposure, frames, self.solve(science, np.stack(columns, axis=1)))
+        self._found = None
+        solution = np.asarray(self.solve(science, np.stack(columns, axis=1)), np.float64)
+        found = self._found
+        sigma = np.full(len(frames), math.nan)
+        if found is not None and np.array_equal(found.amount, solution):  # or a subclass's own
+            sigma = found.sigma
+        if self._parity != "lsst-v17":
+            solution = np.array([float(f"{scale:.{_DIGITS}g}") for scale in solution])
+        self.subtract(exposure, frames, solution)
+        self._record(exposure, given, solution, sigma, pedestals)
+
+    def undo(self, exposure: Exposure, fringes: Any, flat: Exposure | None = None) -> None:
+        """Add back the fringes that were subtracted from an exposure, as its header tells.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            What `run` has changed, perhaps read from a file; it is changed in place [ADU].
+        fringes : Exposure or list of Exposure
+            The frames that were subtracted, in the same order; they are not changed.
+        flat : Exposure, optional
+            The flat field, if it was divided out after the fringes were subtracted; it is taken
+            as the divisor itself (``flatUserScale`` 1).
+
+        Raises
+        ------
+        RuntimeError
+            If the header tells of no fringes, of others than these frames, or of corrections
+            since that are not undone. Nothing is changed then.
+
+        Notes
+        -----
+        `cfhtisr.isr.undo` states how near image and variance come to what they were. The cards
+        of the scales are removed, ``ISRFRNG`` becomes False.
+        """
+        header = exposure.metadata
+        count = int(header.get("ISR_FRINGE_N", 0))
+        if count == 0:
+            raise RuntimeError("the header tells of no fringes that were subtracted")
+        given = fringes if isinstance(fringes, list | tuple) else [fringes]
+        if len(given) != count:
+            raise RuntimeError(f"there are {len(given)} fringe frames, but {count} were subtracted")
+        if header.get("BUNIT", "adu") != "adu":
+            raise RuntimeError(
+                f"the pixels are in {header['BUNIT']}, but fringes were subtracted in ADU"
+            )
+        flattened = bool(header.get("ISRFLAT", False)) and not header.get("ISR_FRINGE_FLAT", True)
+        if flattened and flat is None:
+            raise RuntimeError("the flat was divided out after the fringes: the flat is needed")
+        frames, scales = [], []
+        for number, frame in enumerate(given, 1):
+            told, is_now = header[f"ISR_FRINGE_TEMPLATE{number}"], _identity(frame)
+            if told.split()[-1] != is_now.split()[-1]:
+                raise RuntimeError(f"fringe frame {number} is {is_now}, but {told} was subtracted")
+            pedestal = header[f"ISR_FRINGE_PEDESTAL{number}"]
+            image = frame.image.array.astype(np.float32)
+            if isinstance(pedestal, int | float):  # undefined for a frame without a number
+                image -= np.float32(pedestal)
+            planes = frame.masked_image
+            frames.append(MaskedImage(image, planes.mask.array, planes.variance.array))
+            scales.append(float(header[f"ISR_FRINGE_SCALE{number}"]))
+        planes = exposure.masked_image
+        if flattened and flat is not None:
+            undo.flat(planes, flat.masked_image)
+        _fringe.restore(planes, frames, scales)
+        if flattened and flat is not None:
+            calibration.divide_flat(planes, flat.masked_image)
+        for key in [key for key in header if key.startswith("ISR_FRINGE_")]:
+            del header[key]
+        note(header, "ISRFRNG", False, "fringes subtracted")
+        header.add_history("cfhtisr: fringes added back")
+
+    def _record(
+        self,
+        exposure: Exposure,
+        frames: Sequence[Exposure],
+        scales: NDArray[np.float64],
+        sigmas: NDArray[np.float64],
+        pedestals: Sequence[float],
+    ) -> None:
+        """Write scales, uncertainties and templates into header and task metadata."""
+        header = exposure.metadata
+        note(header, "ISR_FRINGE_N", len(frames), "fringe frames subtracted")
+        rows = zip(frames, scales.tolist(), sigmas.tolist(), pedestals, strict=True)
+        for number, (frame, scale, sigma, pedestal) in enumerate(rows, 1):
+            for what, value, text in (
+                ("SCALE", scale, "times this frame"),
+                ("SIGMA", sigma, "uncertainty of the scale"),
+                ("PEDESTAL", pedestal, "[adu] taken off the frame first"),
+                ("TEMPLATE", _identity(frame), ""),
+            ):
+                note(header, f"ISR_FRINGE_{what}{number}", value, text)
+                self.metadata.set(f"FRINGE {what} {number}", value)
 
     @timeMethod
     def runDataRef(self, exposure: Exposure, dataRef: Any, assembler: Any = None) -> Any:
-        """Fetch the fringe frame and subtract fringes, if the exposure's filter is configured."""
+        """Fetch the fringe frames and subtract fringes, if the exposure's filter is configured."""
         if not self.checkFilter(exposure):
             return
         self.run(exposure, **self.readFringes(dataRef, assembler).getDict())
@@ -152,20 +270,16 @@ class FringeTask(Task):
         return not names.isdisjoint(self.config.filters)
 
     def frames(self, fringes: Any) -> list[Exposure]:
-        """Return a list of the one fringe frame.
+        """Return a list of the fringe frames.
 
         Raises
         ------
         RuntimeError
-            If there is none, or there are several.
+            If there is none.
         """
         found = fringes if isinstance(fringes, list | tuple) else [fringes]
         if not found or any(frame is None for frame in found):
             raise RuntimeError("Must supply fringes if config.doFringe=True for this filter.")
-        if len(found) > 1:
-            raise RuntimeError(
-                f"there are {len(found)} fringe frames; more than one is not available yet"
-            )
         return list(found)
 
     def _copied(self, frame: Exposure) -> Exposure:
@@ -178,10 +292,11 @@ class FringeTask(Task):
             MaskedImage(image, planes.mask.array.copy(), planes.variance.array, xy0=planes.xy0)
         )
 
-    def removePedestal(self, fringe: Exposure) -> None:
-        """Subtract the median of a fringe frame, in place."""
+    def removePedestal(self, fringe: Exposure) -> float:
+        """Subtract the median of a fringe frame, in place, and return it [ADU]."""
         level = _fringe.remove_pedestal(fringe.masked_image, self._parity)
         self.log.debug("Removed the fringe pedestal %s", level)
+        return level
 
     def generatePositions(
         self, exposure: Exposure, rng: np.random.RandomState
@@ -238,17 +353,15 @@ class FringeTask(Task):
         -------
         solution : ndarray, shape (frames,)
         """
-        solution = np.asarray(
-            _fringe.solve(
-                science,
-                np.asarray(fringes, np.float64).reshape(len(science), -1).T,
-                iterations=self.config.iterations,
-                clip=self.config.clip,
-                parity=self._parity,
-            ),
-            np.float64,
+        self._found = _fringe.fit(
+            science,
+            np.asarray(fringes, np.float64).reshape(len(science), -1).T,
+            iterations=self.config.iterations,
+            clip=self.config.clip,
+            parity=self._parity,
         )
-        self.log.info("Fringe amplitude %s", solution)
+        solution = self._found.amount
+        self.log.info("Fringe amplitude %s +- %s", solution, self._found.sigma)
         return solution
 
     def subtract(
@@ -264,3 +377,11 @@ class FringeTask(Task):
         if len(solution) != len(fringes):
             raise RuntimeError(f"there are {len(solution)} scales for {len(fringes)} fringe frames")
         _fringe.subtract(science.masked_image, [frame.masked_image for frame in fringes], solution)
+
+
+def _identity(frame: Exposure) -> str:
+    """Return the name of a frame, as far as it has one, and a digest of its pixels."""
+    pixels = np.ascontiguousarray(frame.image.array, dtype="<f4")
+    digest = hashlib.sha256(pixels.data).hexdigest()[:16]
+    name = str(frame.metadata.get("FILENAME", "")).strip()[:20].strip()  # all fits a card
+    return f"{name or 'unnamed'} sha256:{digest}"

@@ -165,7 +165,7 @@ class IsrTask(AmplifierMethods, FrameMethods, InputMethods, Task):
         defects : sequence of Box2I, optional
             Defects of the assembled CCD [pixel].
         fringes : Struct, optional
-            ``fringes``, the fringe frame, and perhaps ``seed``.
+            ``fringes``, the fringe frame or a list of them, and perhaps ``seed``.
         opticsTransmission, filterTransmission, sensorTransmission, atmosphereTransmission
             Throughputs over wavelength.
 
@@ -270,11 +270,13 @@ class IsrTask(AmplifierMethods, FrameMethods, InputMethods, Task):
             if getattr(config, flag):
                 frames[name] = getattr(data, name)
         if config.doFringe and self.fringe.checkFilter(exposure):
-            frames["fringe"] = self.fringe.frames(data.fringes.getDict().get("fringes"))[0]
+            given = self.fringe.frames(data.fringes.getDict().get("fringes"))
+            names = [f"fringe {number}" for number in range(1, len(given) + 1)]
+            frames |= zip(names if len(given) > 1 else ["fringe"], given, strict=True)
         for name, frame in frames.items():
             if not isinstance(frame, Exposure):
                 raise TypeError(f"{name} is {type(frame).__name__}, wanted an Exposure")
-            if config.doTrimToMatchCalib and name != "fringe":
+            if config.doTrimToMatchCalib and not name.startswith("fringe"):
                 continue
             if frame.masked_image.shape != shape:
                 raw = detector is not None and frame.masked_image.shape == detector.raw_bbox.shape

@@ -39,7 +39,8 @@ def note(header: "Header", key: str, value: Any, comment: str) -> None:
         value = float(value) if math.isfinite(value) else None
     if len(key) > 8:
         key = f"HIERARCH {key}"
-        room = 80 - len(key) - len(" = ") - len(str(value)) - len(" / ")
+        size = len(str(value)) + 2 * isinstance(value, str)  # with its quotes
+        room = 80 - len(key) - len(" = ") - size - len(" / ")
     else:
         room = 80 - 10 - max(20, len(str(value)) + 2) - len(" / ")
     header[key] = (value, comment[: max(0, room)].rstrip())  # astropy warns of what it cuts

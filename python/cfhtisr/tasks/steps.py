@@ -158,6 +158,9 @@ def _trails(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
 def _fringe(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
     data.done["fringe"] = bool(task.fringe.checkFilter(exposure))
     task.fringe.run(exposure, **data.fringes.getDict())
+    if "ISR_FRINGE_N" in exposure.metadata:
+        flat = bool(data.done.get("flat", False))
+        note(exposure.metadata, "ISR_FRINGE_FLAT", flat, "flat was divided out before the fringes")
     if data.done["fringe"] and data.done.get("nan", False) and not task.is_v17:
         _fringe_nans(task, exposure)
 
