@@ -5,6 +5,7 @@
 
 pub mod assembly;
 pub mod bad_regions;
+pub mod brighter_fatter;
 pub mod calibration;
 pub mod checksum;
 pub mod codec;

@@ -6,6 +6,7 @@
 
 mod assembly;
 mod bad_regions;
+mod brighter_fatter;
 mod calibration;
 mod checksum;
 mod codec;
@@ -68,6 +69,8 @@ mod _kernels {
     use super::assembly::place;
     #[pymodule_export]
     use super::bad_regions::fill_bad_regions;
+    #[pymodule_export]
+    use super::brighter_fatter::correct_brighter_fatter;
     #[pymodule_export]
     use super::calibration::{divide_flat, subtract_bias, subtract_scaled};
     #[pymodule_export]

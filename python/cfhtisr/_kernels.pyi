@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Inflater",
+    "correct_brighter_fatter",
     "datasum",
     "decode_tiles",
     "divide_flat",
@@ -48,6 +49,11 @@ def place(target: _Planes, raw: _Planes, flip_x: bool, flip_y: bool) -> None: ..
 
 # bad_regions
 def fill_bad_regions(image: _F32, mask: _I32, bad: int, repaired: int, value: float) -> int: ...
+
+# brighter_fatter
+def correct_brighter_fatter(
+    image: _F32, kernel: _F64, max_iter: int, threshold: float, v17: bool
+) -> int: ...
 
 # calibration
 def subtract_bias(target: _Planes, bias: _Planes) -> None: ...
