@@ -1,6 +1,12 @@
 """The exceptions that this package adds to Python's own."""
 
-__all__ = ["FileFormatError", "PixelTypeError", "ShapeMismatchError", "UnknownChoiceError"]
+__all__ = [
+    "FileFormatError",
+    "PixelTypeError",
+    "ShapeMismatchError",
+    "SinglePolygonError",
+    "UnknownChoiceError",
+]
 
 
 class FileFormatError(OSError, ValueError):
@@ -22,6 +28,13 @@ class ShapeMismatchError(RuntimeError, ValueError):
     """Planes that belong together differ in size, or do not hold what a box asks for.
 
     The LSST task raised a RuntimeError here, NumPy would raise a ValueError: it is both.
+    """
+
+
+class SinglePolygonError(RuntimeError, ValueError):
+    """Polygons have nothing in common, or more than one part.
+
+    LSST's polygons raise an exception of this kind: it is what the task documents as an error.
     """
 
 

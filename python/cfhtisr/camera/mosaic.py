@@ -23,7 +23,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, overload
 
@@ -204,18 +204,7 @@ def corners_mm(ccd: int | str) -> tuple[tuple[float, float], ...]:
     corners : tuple of (float, float)
         Of pixels (0, 0), (last, 0), (last, last) and (0, last) of the assembled CCD.
     """
-    row = facts(ccd)
-    rows, columns = trimmed_shape()
-    pixel = table()["camera"]["pixel_mm"]
-    sign = -1.0 if row.yaw_deg == 180.0 else 1.0
-    half_x, half_y = sign * columns * pixel / 2, sign * rows * pixel / 2
-    x, y = row.offset_mm
-    return (
-        (x - half_x, y - half_y),
-        (x + half_x, y - half_y),
-        (x + half_x, y + half_y),
-        (x - half_x, y + half_y),
-    )
+    return tuple(build(facts(ccd).id, _real_amplifiers(False)).outline())
 
 
 class Camera(Sequence[Detector]):
@@ -232,6 +221,9 @@ class Camera(Sequence[Detector]):
         How many CCDs it has.
     make : callable
         Returns a new detector of a number.
+    distortion : sequence of float, optional
+        Radius in the focal plane as a polynomial of the field angle in radian [mm]; without
+        it, the distortion of the optics is not known.
 
     Examples
     --------
@@ -240,8 +232,15 @@ class Camera(Sequence[Detector]):
     (36, '835163', (4612, 2048))
     """
 
-    def __init__(self, name: str, n_ccd: int, make: Callable[[int], Detector]) -> None:
+    def __init__(
+        self,
+        name: str,
+        n_ccd: int,
+        make: Callable[[int], Detector],
+        distortion: Sequence[float] = (),
+    ) -> None:
         self.name = name
+        self.distortion = tuple(map(float, distortion))
         self._n_ccd = n_ccd
         self._make = make
 
@@ -344,6 +343,7 @@ def build(number: int, boxes: dict[str, list[Box2I]], lsst: bool = False) -> Det
         offset_mm=row.offset_mm,
         yaw_deg=row.yaw_deg,
         detsec=Box2I.from_section(row.mosaic),
+        pixel_mm=table()["camera"]["pixel_mm"],
     )
 
 
@@ -382,7 +382,9 @@ def megacam(n_ccd: int = 40, parity: str = "none") -> Camera:
     if lsst and n_ccd != 36:
         raise ValueError(f"parity 'lsst-v17' knows 36 CCDs, not {n_ccd}")
     boxes = _real_amplifiers(lsst)
-    return Camera(table()["camera"]["name"], n_ccd, lambda number: build(number, boxes, lsst))
+    camera = table()["camera"]
+    make = partial(build, boxes=boxes, lsst=lsst)
+    return Camera(camera["name"], n_ccd, make, camera["distortion"])
 
 
 def megacam_like(
@@ -420,5 +422,6 @@ def megacam_like(
     if min(overscan) < 0:
         raise ValueError(f"overscan is {overscan}, wanted columns and rows from 0 up")
     boxes = _plain_amplifiers(rows, columns, overscan)
-    name = f"{table()['camera']['name']} of {columns} x {rows} pixels"
-    return Camera(name, n_ccd, lambda number: build(number, boxes))
+    camera = table()["camera"]
+    name = f"{camera['name']} of {columns} x {rows} pixels"
+    return Camera(name, n_ccd, partial(build, boxes=boxes), camera["distortion"])

@@ -94,6 +94,7 @@ def parts_of(exposure: Exposure) -> ExposureParts:
             ("DETNX", box.width, "number of columns"),
             ("DETNY", box.height, "number of rows"),
             ("YAW", exposure.detector.yaw_deg, "[deg] rotation in the focal plane"),
+            ("PIXSIZE", exposure.detector.pixel_mm, "[mm] size of a pixel"),
         ]
         for axis, offset in zip("XY", exposure.detector.offset_mm, strict=True):
             if math.isfinite(offset):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.camera.detector import Detector
 from cfhtisr.images.geom import Box2I
+from cfhtisr.images.polygon import Polygon
 from cfhtisr.io._cards import Entry
 
 Facts = Mapping[str, str | int | float]
@@ -127,6 +128,7 @@ def detector_from(header: Mapping[str, Any], rows: NDArray[Any]) -> Detector:
         offset_mm=(header.get("OFFSETX", np.nan), header.get("OFFSETY", np.nan)),
         yaw_deg=header.get("YAW", 0.0),
         detsec=None if detsec is None else Box2I.from_section(detsec),
+        pixel_mm=header.get("PIXSIZE", 0.0135),
     )
 
 
@@ -136,19 +138,23 @@ def polygon_rows(polygon: Any) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If the polygon is not a sequence of pairs.
+        If it is no polygon: such a file could not be read again.
     """
     corners = np.asarray(polygon, np.float64)
     if corners.ndim != 2 or corners.shape[1] != 2:
         raise ValueError(f"valid_polygon has shape {corners.shape}, wanted corners (x, y)")
+    try:
+        corners = Polygon(corners).vertices
+    except ValueError as error:
+        raise ValueError(f"valid_polygon: {error}") from None
     rows = np.zeros(len(corners), [("X", "f8"), ("Y", "f8")])
     rows["X"], rows["Y"] = corners.T
     return rows
 
 
-def polygon_from(rows: NDArray[Any]) -> list[tuple[float, float]]:
-    """Return the corners of a polygon."""
-    return [(float(x), float(y)) for x, y in zip(rows["X"], rows["Y"], strict=True)]
+def polygon_from(rows: NDArray[Any]) -> Polygon:
+    """Return the polygon of its corners."""
+    return Polygon([(float(x), float(y)) for x, y in zip(rows["X"], rows["Y"], strict=True)])
 
 
 def facts_rows(facts: Facts) -> NDArray[Any]:
