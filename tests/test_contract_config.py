@@ -84,7 +84,7 @@ ISR_FIELDS = {
     "fringe.stats.rngSeedOffset": 0,
     "fringeAfterFlat": True,
     "doNanInterpAfterFlat": False,
-    # documented as on; off until there is a distortion model
+    # documented as on; off, since it refuses an exposure without a plain TAN WCS
     "doAddDistortionModel": False,
     "doMeasureBackground": False,
     "doCameraSpecificMasking": False,

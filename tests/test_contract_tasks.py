@@ -427,8 +427,6 @@ def test_a_detector_of_ones_own():
     [
         "doCrosstalk",
         "doBrighterFatter",
-        "doAttachTransmissionCurve",
-        "doAddDistortionModel",
         "doMeasureBackground",
     ],
 )

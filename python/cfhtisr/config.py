@@ -393,7 +393,7 @@ class FlatConfig(Config):
     flatUserScale = Field[float](doc="Scale of a flat field for USER [its unit].", default=1.0)
     doTweakFlat = Field[bool](doc="Accepted, but without any effect.", default=False)
     doApplyGains = Field[bool](
-        doc="Multiply each amplifier by its gain, in place of the flat field? Not available yet.",
+        doc="Multiply each amplifier by its gain, in place of the flat field?",
         default=False,
     )
     normalizeGains = Field[bool](
@@ -425,8 +425,8 @@ class DistortionConfig(Config):
     """The camera's distortion."""
 
     doAddDistortionModel = Field[bool](
-        doc="Put the camera's distortion into the WCS? Not available yet, hence off, though the "
-        "documented default is on.",
+        doc="Put the camera's distortion into the WCS, as SIP polynomials? Off, though the "
+        "documented default is on: an exposure without a WCS that is a plain TAN is refused.",
         default=False,
     )
 
@@ -466,7 +466,9 @@ class VignetteStepConfig(Config):
     """The part of the focal plane that is lit."""
 
     doVignette = Field[bool](
-        doc="Compute the polygon of the unvignetted area? Not available yet.", default=False
+        doc="Run the vignette subtask, and attach the polygon of the lit area if "
+        "vignette.doWriteVignettePolygon says so?",
+        default=False,
     )
 
 
@@ -474,7 +476,7 @@ class TransmissionConfig(Config):
     """Throughput over wavelength."""
 
     doAttachTransmissionCurve = Field[bool](
-        doc="Attach the throughput to the exposure? Not available yet.", default=False
+        doc="Attach the throughput to the exposure?", default=False
     )
     doUseOpticsTransmission = Field[bool](doc="Use the throughput of the optics?", default=True)
     doUseFilterTransmission = Field[bool](doc="Use the throughput of the filter?", default=True)

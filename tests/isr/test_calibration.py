@@ -57,6 +57,14 @@ def test_dark_equals_the_oracle(pair, scale, invert):
     assert_planes_equal(target, wanted)
 
 
+@given(pairs(), flat_scales)
+def test_illumination_is_divided_as_a_flat_is(pair, scale):
+    target, illumination = pair
+    wanted = oracle.divide_flat(lists(target), lists(illumination), scale, False)
+    calibration.divide_illumination(target, illumination, scale)
+    assert_planes_equal(target, wanted)
+
+
 @given(pairs(), flat_scales, st.booleans())
 def test_flat_equals_the_oracle(pair, scale, invert):
     target, flat = pair

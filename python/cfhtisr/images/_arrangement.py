@@ -112,9 +112,7 @@ def _cut(edge: Edge, points: set[Point]) -> list[Edge]:
     """Return the pieces of an edge between points on it."""
     (ax, ay), (bx, by) = edge
     along = bx - ax, by - ay
-    order = sorted(
-        {*points, *edge}, key=lambda p: (p[0] - ax) * along[0] + (p[1] - ay) * along[1]
-    )
+    order = sorted({*points, *edge}, key=lambda p: (p[0] - ax) * along[0] + (p[1] - ay) * along[1])
     return list(pairwise(order))
 
 

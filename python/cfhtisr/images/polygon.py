@@ -51,7 +51,8 @@ class Polygon(Sequence[tuple[float, float]]):
     """
 
     def __init__(self, corners: ArrayLike | Iterable[tuple[float, float]]) -> None:
-        points = np.array(corners if hasattr(corners, "__len__") else list(corners), np.float64)
+        given: Any = corners
+        points = np.array(given if hasattr(given, "__len__") else list(given), np.float64)
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(f"the polygon has shape {points.shape}, wanted corners (x, y)")
         if len(points) > 3 and (points[0] == points[-1]).all():

@@ -5,7 +5,14 @@ its flags, their variances propagate into its variance. Every operation rounds t
 fixed order, so that results are equal bit for bit everywhere.
 """
 
-__all__ = ["divide_flat", "flat_scale", "subtract_bias", "subtract_dark", "trim_to_match"]
+__all__ = [
+    "divide_flat",
+    "divide_illumination",
+    "flat_scale",
+    "subtract_bias",
+    "subtract_dark",
+    "trim_to_match",
+]
 
 import numpy as np
 
@@ -114,10 +121,6 @@ def divide_flat(
     ValueError
         If ``scale`` is zero or not a finite number.
 
-    Notes
-    -----
-    An illumination correction is the same operation.
-
     Examples
     --------
     >>> target = MaskedImage(np.float32([[1000]]), variance=[[800]])
@@ -128,6 +131,42 @@ def divide_flat(
     changed, read = target_planes("target", target), source("flat", flat)
     check_size("flat", flat, target)
     _kernels.divide_flat(changed, read, float(scale), bool(invert))
+
+
+def divide_illumination(target: MaskedImage, illumination: MaskedImage, scale: float = 1.0) -> None:
+    """Divide by an illumination correction of the level ``scale``.
+
+    It says how much more light a flat field got in places than the sky gives; the arithmetic
+    is that of `divide_flat`.
+
+    Parameters
+    ----------
+    target : MaskedImage of float32, shape (rows, columns)
+        The image to correct [ADU], changed in place.
+    illumination : MaskedImage, same shape
+        The correction, in any unit.
+    scale : float, optional
+        Level that counts as no change, in its unit.
+
+    Raises
+    ------
+    ShapeMismatchError
+        If the sizes differ.
+    TypeError
+        If ``target`` is not a masked image of float32.
+    ValueError
+        If ``scale`` is zero or not a finite number.
+
+    Examples
+    --------
+    >>> target = MaskedImage(np.float32([[1000]]))
+    >>> divide_illumination(target, MaskedImage([[1.25]]))
+    >>> float(target.image.array[0, 0])
+    800.0
+    """
+    changed, read = target_planes("target", target), source("illumination", illumination)
+    check_size("illumination", illumination, target)
+    _kernels.divide_flat(changed, read, float(scale), False)
 
 
 def flat_scale(flat: MaskedImage, scaling: str, user_scale: float = 1.0) -> float:

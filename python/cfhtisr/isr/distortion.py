@@ -255,9 +255,7 @@ def _polynomial(points: _Floats, shift: _Floats, order: int, lowest: int) -> lis
     """Return the coefficients, [power of x, power of y], that give the shift of points."""
     scale = float(np.abs(points).max())
     u, v = points / scale
-    powers = [
-        (p, total - p) for total in range(lowest, order + 1) for p in range(total, -1, -1)
-    ]
+    powers = [(p, total - p) for total in range(lowest, order + 1) for p in range(total, -1, -1)]
     columns = np.stack([u**p * v**q for p, q in powers], axis=1)
     size = np.linalg.norm(columns, axis=0)
     size[size == 0] = 1.0
@@ -272,7 +270,9 @@ def _polynomial(points: _Floats, shift: _Floats, order: int, lowest: int) -> lis
 
 
 def _evaluate(tables: list[_Floats], points: _Floats) -> _Floats:
-    return np.array([np.polynomial.polynomial.polyval2d(*points, table) for table in tables])
+    return np.array(
+        [np.polynomial.polynomial.polyval2d(points[0], points[1], table) for table in tables]
+    )
 
 
 def check(exposure: Exposure, camera: Any) -> None:
@@ -326,7 +326,8 @@ def add_model(exposure: Exposure, camera: Any, order: int = ORDER) -> Fit:
         See `check`.
     """
     check(exposure, camera)
-    assert exposure.wcs is not None and exposure.detector is not None
+    assert exposure.wcs is not None
+    assert exposure.detector is not None
     fit = fit_sip(exposure.wcs, exposure.detector, exposure.bbox, camera.distortion, order)
     exposure.wcs = fit.wcs
     return fit

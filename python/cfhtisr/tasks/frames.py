@@ -13,7 +13,14 @@ from cfhtisr.camera import filters
 from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.camera.detector import Detector
 from cfhtisr.images import Exposure, Mask, MaskedImage
-from cfhtisr.isr import bad_regions, calibration, conversion, interpolation, masking
+from cfhtisr.isr import (
+    bad_regions,
+    calibration,
+    conversion,
+    interpolation,
+    masking,
+    statistics,
+)
 from cfhtisr.tasks.data import as_boxes
 
 
@@ -246,19 +253,76 @@ class FrameMethods:
         if count:
             self.log.info("Set %d BAD pixels to %.2f ADU", count, value)
 
-    def applyGains(self, exposure: Exposure, amplifiers: Any) -> None:
-        """Multiply each amplifier by its gain, in place."""
+    def illuminationCorrection(
+        self, exposure: Exposure, illumExposure: Exposure, illumScale: float = 1.0
+    ) -> None:
+        """Divide by an illumination correction in place.
+
+        No step of `run` does so: it is for those who correct the flat field's illumination.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            The exposure.
+        illumExposure : Exposure
+            The correction, of the same size.
+        illumScale : float, optional
+            Its level that counts as no change.
+
+        Raises
+        ------
+        RuntimeError
+            If the correction has another size.
+        """
+        calibration.divide_illumination(
+            exposure.masked_image, illumExposure.masked_image, illumScale
+        )
+
+    def applyGains(
+        self, exposure: Exposure, amplifiers: Any = None, normalizeGains: bool | None = None
+    ) -> None:
+        """Multiply each amplifier by its gain, in place: the variance, by its square.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            The assembled exposure.
+        amplifiers : sequence of Amplifier, optional
+            Those of the exposure's detector by default.
+        normalizeGains : bool, optional
+            Whether to make the medians of the amplifiers equal then; ``config.normalizeGains``
+            by default. Pixels without a number, and amplifiers whose median is 0, are left out
+            of that. (With parity lsst-v17, one pixel without a number spoils all.)
+
+        Raises
+        ------
+        RuntimeError
+            If there are no amplifiers.
+        """
+        if amplifiers is None:
+            amplifiers = exposure.detector
+        if amplifiers is None:
+            raise RuntimeError("the exposure has no detector, whose gains could be applied")
+        if normalizeGains is None:
+            normalizeGains = bool(self.config.normalizeGains)
         planes = exposure.masked_image
         parts = [planes.subset(self.amplifierBox(exposure, amp)) for amp in amplifiers]
-        levels = []
         for part, amp in zip(parts, amplifiers, strict=True):
             self._scale(part, self._gain(amp))
-            levels.append(float(np.median(part.image.array)) if part.image.array.size else math.nan)
-        if self.config.normalizeGains:
-            common = float(np.median(levels))
-            for part, level in zip(parts, levels, strict=True):
-                if level != 0:
-                    self._scale(part, common / level)
+        if not normalizeGains:
+            return
+        levels = [self._median(part.image.array) for part in parts]
+        usable = levels if self._v17 else [x for x in levels if x != 0 and math.isfinite(x)]
+        common = float(np.median(usable)) if usable else math.nan
+        for part, level in zip(parts, levels, strict=True):
+            if level != 0 and (self._v17 or math.isfinite(level)):
+                self._scale(part, common / level)
+
+    def _median(self, image: Any) -> float:
+        """Return the median of an amplifier; NaN if it has no pixels."""
+        if not image.size:
+            return math.nan
+        return float(np.median(image)) if self._v17 else statistics.compute(image, "MEDIAN")
 
     def toElectrons(self, exposure: Exposure, amplifiers: Any) -> None:
         """Turn ADU into electrons, in place; the zero point follows the mean gain."""
@@ -312,16 +376,6 @@ class FrameMethods:
         """
         if IsrQaConfig is not None:
             raise RuntimeError("config.doMeasureBackground is set, but is not available yet")
-
-    def setValidPolygonIntersect(self, ccdExposure: Exposure, fpPolygon: Any) -> None:
-        """Set the part of the CCD that light could reach.
-
-        Raises
-        ------
-        RuntimeError
-            Always: this is not available yet.
-        """
-        raise RuntimeError("config.doVignette is set, but valid polygons are not available yet")
 
     def _matched(self, exposure: Exposure, frame: Exposure, what: str) -> MaskedImage:
         """Return the pixels that a calibration frame is for."""

@@ -24,6 +24,7 @@ from cfhtisr.tasks.crosstalk import CrosstalkTask
 from cfhtisr.tasks.data import FakeAmp, IsrData
 from cfhtisr.tasks.frames import FrameMethods
 from cfhtisr.tasks.fringe import FringeTask
+from cfhtisr.tasks.geometry import GeometryMethods
 from cfhtisr.tasks.inputs import InputMethods
 from cfhtisr.tasks.masking import MaskingTask
 from cfhtisr.tasks.record import record
@@ -79,7 +80,7 @@ class IsrTaskConfig(
             raise ValueError("doFlat and doApplyGains exclude each other, and both are set")
 
 
-class IsrTask(AmplifierMethods, FrameMethods, InputMethods, Task):
+class IsrTask(AmplifierMethods, FrameMethods, GeometryMethods, InputMethods, Task):
     """Remove the instrument signature from one CCD.
 
     The steps and their order are in `cfhtisr.tasks.steps`. All pixels are in ADU, all work
@@ -248,6 +249,7 @@ class IsrTask(AmplifierMethods, FrameMethods, InputMethods, Task):
         field = steps.unavailable(self)
         if field is not None:
             raise RuntimeError(f"config.{field} is set, but this step is not available yet")
+        self._check_geometry(exposure, data.camera)
         self._check_sizes(exposure, data, detector)
 
     def _check_sizes(self, exposure: Exposure, data: IsrData, detector: Detector | None) -> None:

@@ -24,6 +24,7 @@ CORRECTIONS = {
     "ISRGAIN": ("gains", "multiplied by gain"),
     "ISRDEFCT": ("defects", "defects interpolated"),
     "ISRSATIN": ("saturation", "saturated pixels interpolated"),
+    "ISRDISTO": ("distortion", "distortion of the camera in the WCS"),
 }
 """Card, step and comment of what may have been done."""
 

@@ -21,7 +21,6 @@ from cfhtisr.pipe import Struct
 from cfhtisr.tasks.crosstalk import CrosstalkTask
 from cfhtisr.tasks.data import IsrData
 from cfhtisr.tasks.record import note
-from cfhtisr.tasks.vignette import VignetteTask
 
 if TYPE_CHECKING:
     from cfhtisr.tasks.isr import IsrTask
@@ -203,6 +202,16 @@ def _vignette(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
         task.setValidPolygonIntersect(exposure, task.vignettePolygon)
 
 
+def _transmission(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
+    task.attachTransmissionCurve(
+        exposure,
+        opticsTransmission=data.opticsTransmission,
+        filterTransmission=data.filterTransmission,
+        sensorTransmission=data.sensorTransmission,
+        atmosphereTransmission=data.atmosphereTransmission,
+    )
+
+
 STEPS: tuple[Step, ...] = (
     Step("convert", lambda t, e, d: t.convertIntToFloat(e), "doConvertIntToFloat"),
     Step("amplifiers", _amplifiers),
@@ -250,6 +259,8 @@ STEPS: tuple[Step, ...] = (
     Step("masking", lambda t, e, d: t.masking.run(e), "doCameraSpecificMasking"),
     Step("zeroPoint", lambda t, e, d: t.roughZeroPoint(e)),
     Step("vignette", _vignette, "doVignette"),
+    Step("transmission", _transmission, "doAttachTransmissionCurve"),
+    Step("distortion", lambda t, e, d: t.addDistortionModel(e, d.camera), "doAddDistortionModel"),
     Step(
         "electrons",
         lambda t, e, d: t.toElectrons(e, d.amplifiers),
@@ -261,9 +272,6 @@ STEPS: tuple[Step, ...] = (
 UNAVAILABLE = (
     "doCrosstalk",
     "doBrighterFatter",
-    "doVignette",
-    "doAttachTransmissionCurve",
-    "doAddDistortionModel",
     "doMeasureBackground",
     "qa.doThumbnailOss",
     "qa.doThumbnailFlattened",
@@ -276,8 +284,6 @@ def unavailable(task: IsrTask) -> str | None:
     # A camera's own task in the place of ours can do what ours cannot.
     replaced = {
         "doCrosstalk": type(task.crosstalk) is not CrosstalkTask,
-        "doVignette": type(task.vignette) is not VignetteTask
-        or not task.vignette.config.doWriteVignettePolygon,
     }
     for field in UNAVAILABLE:
         value = task.config
