@@ -5,6 +5,7 @@ and defaults are the documented ones; where a default differs, the field's doc s
 """
 
 __all__ = [
+    "AmpOffsetConfig",
     "AssemblyConfig",
     "BackgroundConfig",
     "BadRegionsConfig",
@@ -51,6 +52,18 @@ from lsst.pex.config import (
 def _choice(doc: str, default: str, allowed: dict[str, str]) -> Any:
     """Return a field that takes one of a few strings, and never None."""
     return ChoiceField(doc=doc, dtype=str, default=default, allowed=allowed, optional=False)
+
+
+def _positive(value: float) -> bool:
+    return value > 0
+
+
+def _not_negative(value: float) -> bool:
+    return value >= 0
+
+
+def _at_least_one(value: int) -> bool:
+    return value >= 1
 
 
 class ParityField(ChoiceField):  # type: ignore[type-arg]
@@ -155,6 +168,22 @@ class SaturationConfig(Config):
     doWidenSaturationTrails = Field[bool](
         doc="Widen saturated rows according to their length?", default=True
     )
+    doMaskBleeds = Field[bool](
+        doc="Mask trails of saturated columns where they go on below the saturation level?",
+        default=False,
+    )
+    bleedMaskName = Field[str](doc="Mask plane of such trails.", default="SAT")
+    bleedMinLength = Field[int](
+        doc="A trail is looked for where so many pixels of a column are saturated [pixel].",
+        default=20,
+        check=_at_least_one,
+    )
+    bleedNumSigma = Field[float](
+        doc="A trail goes on while eight rows of it exceed the columns beside it by this "
+        "[standard deviations].",
+        default=3.0,
+        check=_not_negative,
+    )
     doSaturationInterpolation = Field[bool](
         doc="Interpolate over saturated pixels? (With parity lsst-v17, doSaturation decides.)",
         default=True,
@@ -193,14 +222,6 @@ def overscan_type_field(default: str) -> Any:
             "MEDIAN_PER_ROW": "A median for each row.",
         },
     )
-
-
-def _positive(value: float) -> bool:
-    return value > 0
-
-
-def _not_negative(value: float) -> bool:
-    return value >= 0
 
 
 class OverscanConfig(Config):
@@ -276,6 +297,26 @@ class OverscanConfig(Config):
     )
     overscanBiasJumpLocation = Field[int](
         doc="Rows between the readout edge and the jump; 0 for no jump.", default=0
+    )
+
+
+class AmpOffsetConfig(Config):
+    """The step along the border of two amplifiers."""
+
+    doAmpOffset = Field[bool](
+        doc="Remove the step along the border of two amplifiers? It is measured and noted in any "
+        "case (with parity lsst-v17, only if it is to be removed).",
+        default=False,
+    )
+    ampOffsetWidth = Field[int](
+        doc="How many columns on each side of a border are used [pixel].",
+        default=64,
+        check=_at_least_one,
+    )
+    ampOffsetMinSigma = Field[float](
+        doc="A step is removed if it exceeds its error by this factor.",
+        default=3.0,
+        check=_not_negative,
     )
 
 

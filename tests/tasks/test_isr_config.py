@@ -27,7 +27,8 @@ doUseSensorTransmission doUseAtmosphereTransmission doWrite
 
 OURS = """
 parity pixelUnit overscanDirection parallelOverscanFitType overscanSkipEdgeColumns
-overscanOutlierSigma
+overscanOutlierSigma doAmpOffset ampOffsetWidth ampOffsetMinSigma doMaskBleeds bleedMaskName
+bleedMinLength bleedNumSigma
 """.split()
 
 

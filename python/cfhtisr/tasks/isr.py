@@ -18,6 +18,7 @@ from cfhtisr.images import Box2I, Exposure
 from cfhtisr.isr import parity as _parity
 from cfhtisr.pipe import Struct, Task, timeMethod
 from cfhtisr.tasks import steps
+from cfhtisr.tasks.amp_offset import AmpOffsetMethods
 from cfhtisr.tasks.amplifiers import AmplifierMethods
 from cfhtisr.tasks.assemble import AssembleCcdTask
 from cfhtisr.tasks.crosstalk import CrosstalkTask
@@ -52,6 +53,7 @@ class IsrTaskConfig(
     plain.VarianceConfig,
     plain.BiasConfig,
     plain.AssemblyConfig,
+    plain.AmpOffsetConfig,
     plain.OverscanConfig,
     plain.BadRegionsConfig,
     plain.SaturationConfig,
@@ -80,7 +82,9 @@ class IsrTaskConfig(
             raise ValueError("doFlat and doApplyGains exclude each other, and both are set")
 
 
-class IsrTask(AmplifierMethods, FrameMethods, GeometryMethods, InputMethods, Task):
+class IsrTask(
+    AmplifierMethods, AmpOffsetMethods, FrameMethods, GeometryMethods, InputMethods, Task
+):
     """Remove the instrument signature from one CCD.
 
     The steps and their order are in `cfhtisr.tasks.steps`. All pixels are in ADU, all work

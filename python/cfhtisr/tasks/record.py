@@ -22,6 +22,7 @@ CORRECTIONS = {
     "ISRFRNG": ("fringe", "fringes subtracted"),
     "ISRFLAT": ("flat", "flat field divided out"),
     "ISRGAIN": ("gains", "multiplied by gain"),
+    "ISRAMPOF": ("ampOffset", "step between amplifiers removed"),
     "ISRDEFCT": ("defects", "defects interpolated"),
     "ISRSATIN": ("saturation", "saturated pixels interpolated"),
     "ISRDISTO": ("distortion", "distortion of the camera in the WCS"),

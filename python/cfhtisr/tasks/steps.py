@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cfhtisr.images import Exposure
-from cfhtisr.isr import interpolation, masking, statistics
+from cfhtisr.images import Exposure, Mask
+from cfhtisr.isr import bleeds, interpolation, masking, statistics
 from cfhtisr.pipe import Struct
 from cfhtisr.tasks.crosstalk import CrosstalkTask
 from cfhtisr.tasks.data import IsrData
@@ -150,6 +150,32 @@ def _linearize(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
     data.linearizer(exposure.image, data.detector, task.log)
 
 
+def _bleeds(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
+    config = task.config
+    for plane in (config.saturatedMaskName, config.bleedMaskName):
+        Mask.add_plane(plane)
+    count = bleeds.mask_bleeds(
+        exposure.masked_image,
+        config.saturatedMaskName,
+        config.bleedMaskName,
+        config.bleedMinLength,
+        config.bleedNumSigma,
+    )
+    note(exposure.metadata, "ISR_NBLEED", count, "pixels masked as trails")
+    task.log.info("%d pixels masked as trails of saturated columns", count)
+
+
+def _amp_offset(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
+    good = [amp for amp in data.amplifiers if amp.name not in data.bad_amplifiers]
+    data.done["ampOffset"] = bool(task.ampOffsetCorrection(exposure, good))
+
+
+def _measures_offsets(task: IsrTask, data: IsrData) -> bool:
+    if task.is_v17 and not task.config.doAmpOffset:
+        return False
+    return data.done.get("assemble", False)
+
+
 def _trails(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
     masking.widen_saturation_trails(exposure.mask, "SAT")
 
@@ -231,6 +257,7 @@ STEPS: tuple[Step, ...] = (
         "doCrosstalk",
         when=lambda t, d: not t.config.doCrosstalkBeforeAssemble,
     ),
+    Step("bleeds", _bleeds, "doMaskBleeds"),
     Step("trails", _trails, "doWidenSaturationTrails"),
     Step("dark", lambda t, e, d: t.darkCorrection(e, d.dark), "doDark", "dark"),
     Step("fringe", _fringe, "doFringe", when=_early_fringe),
@@ -255,6 +282,7 @@ STEPS: tuple[Step, ...] = (
         when=lambda t, d: bool(t.config.doNanInterpAfterFlat) or not d.interpolationDone,
     ),
     Step("fringe", _fringe, "doFringe", when=_late_fringe),
+    Step("ampOffset", _amp_offset, when=_measures_offsets),
     Step("badRegions", lambda t, e, d: t.setBadRegions(e), "doSetBadRegions"),
     Step("masking", lambda t, e, d: t.masking.run(e), "doCameraSpecificMasking"),
     Step("zeroPoint", lambda t, e, d: t.roughZeroPoint(e)),

@@ -1,0 +1,260 @@
+"""Amplifier offsets: the step along the border of two amplifiers of an assembled CCD."""
+
+__all__ = ["BorderStep", "measure", "neighbours", "solve", "subtract"]
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfhtisr.images.geom import Box2I
+from cfhtisr.images.masked_image import MaskedImage
+from cfhtisr.isr._arrays import writable
+
+_BAND = 32  # rows that are looked at together
+_ROUNDS = 2  # of finding sources
+_REACH = 2  # rows and columns around a source's pixels that belong to it
+_LEAST_BANDS = 5
+_LEAST_PART = 0.25  # of the pixels of a window
+_TO_SIGMA = 1.4826  # of a median absolute deviation
+
+
+class BorderStep(NamedTuple):
+    """The step along a border.
+
+    Attributes
+    ----------
+    step : float
+        Level on the right less that on the left [unit of the image]; NaN if it cannot be told.
+    error : float
+        Its standard error.
+    n_bands : int
+        Bands of rows that it is the mean of.
+    """
+
+    step: float
+    error: float
+    n_bands: int
+
+
+def neighbours(boxes: Mapping[str, Box2I]) -> list[tuple[str, str]]:
+    """Return the pairs of boxes that stand side by side: left, right.
+
+    Parameters
+    ----------
+    boxes : mapping of str to Box2I
+        Boxes of the amplifiers in the assembled CCD.
+
+    Examples
+    --------
+    >>> neighbours({"B": Box2I(4, 0, 4, 9), "A": Box2I(0, 0, 4, 9)})
+    [('A', 'B')]
+    """
+    return [
+        (left, right)
+        for left, one in boxes.items()
+        for right, other in boxes.items()
+        if one.x1 + 1 == other.x0 and one.y0 <= other.y1 and other.y0 <= one.y1
+    ]
+
+
+def measure(
+    planes: MaskedImage,
+    left: Box2I,
+    right: Box2I,
+    width: int = 64,
+    reject: int = -1,
+    n_sigma: float = 3.0,
+) -> BorderStep:
+    """Return the step of the level along the border of two boxes that stand side by side.
+
+    Parameters
+    ----------
+    planes : MaskedImage, shape (rows, columns)
+        An assembled CCD; not changed.
+    left, right : Box2I
+        The boxes, ``left.x1 + 1 == right.x0``.
+    width : int, optional
+        How many columns on each side are used [pixel].
+    reject : int, optional
+        Bits of the mask that exclude a pixel; all by default.
+    n_sigma : float, optional
+        Pixels this far above the level around them are sources, and bands this far off the
+        others are not used [standard deviations].
+
+    Returns
+    -------
+    step : BorderStep
+        Right less left, its standard error, and the number of bands.
+
+    Raises
+    ------
+    ValueError
+        If the boxes do not stand side by side, or ``width`` is too small.
+
+    Notes
+    -----
+    Both sides are cut into bands of 32 rows, and the columns of each side into a near and a far
+    half. What rises above the median of its window, and what is next to that, belongs to a
+    source. The clipped means of near and far half are extended to the border in a line, so that
+    a gradient of the sky, even another one on each side, is no step. The step is the clipped
+    mean over the bands, its error their scatter over the root of their number. Fewer than five
+    bands with a quarter of their pixels make no step.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(1).normal(0, 5, (640, 200)).astype(np.float32)
+    >>> noise[:, 100:] += 2
+    >>> found = measure(MaskedImage(noise), Box2I(0, 0, 100, 640), Box2I(100, 0, 100, 640))
+    >>> abs(found.step - 2) < 3 * found.error, found.error < 0.3, found.n_bands
+    (True, True, 20)
+    """
+    if left.x1 + 1 != right.x0:
+        raise ValueError(f"right begins at column {right.x0}, wanted {left.x1 + 1} beside left")
+    half = min(int(width), left.width, right.width) // 2
+    if half < 2:
+        raise ValueError(f"width is {width}, wanted 4 to {min(left.width, right.width)} pixels")
+    y0, y1 = max(left.y0, right.y0), min(left.y1, right.y1)
+    n_bands = (y1 - y0 + 1) // _BAND
+    if n_bands < _LEAST_BANDS:
+        return BorderStep(math.nan, math.nan, max(0, n_bands))
+    part = planes.subset(Box2I(right.x0 - 2 * half, y0, 4 * half, n_bands * _BAND))
+    pixels = part.image.array.astype(np.float32)
+    pixels[((part.mask.array & np.int32(reject)) != 0) | ~np.isfinite(pixels)] = np.nan
+    for _ in range(_ROUNDS):
+        levels, sigmas = _middles(pixels, half)
+        _drop_sources(pixels, levels, sigmas, half, n_sigma)
+    means = _means(pixels, half)
+    far_left, near_left, near_right, far_right = means.T
+    steps = (1.5 * near_right - 0.5 * far_right) - (1.5 * near_left - 0.5 * far_left)
+    steps = steps[np.isfinite(steps)]
+    for _ in range(3):
+        if steps.size < _LEAST_BANDS:
+            break
+        middle = float(np.median(steps))
+        spread = _TO_SIGMA * float(np.median(np.abs(steps - middle)))
+        steps = steps[np.abs(steps - middle) <= n_sigma * spread]
+    if steps.size < _LEAST_BANDS:
+        return BorderStep(math.nan, math.nan, int(steps.size))
+    error = float(steps.std(ddof=1)) / math.sqrt(steps.size)
+    return BorderStep(float(steps.mean()), error, int(steps.size))
+
+
+def solve(boxes: Mapping[str, Box2I], steps: Mapping[tuple[str, str], float]) -> dict[str, float]:
+    """Return what to subtract from each amplifier so that no step is left.
+
+    Parameters
+    ----------
+    boxes : mapping of str to Box2I
+        Boxes of the amplifiers.
+    steps : mapping of (str, str) to float
+        Right less left, for pairs as of `neighbours`; those that are no number have no say.
+
+    Returns
+    -------
+    offsets : dict of str to float
+        Their mean over all pixels is 0, so that the level of the CCD stays.
+
+    Examples
+    --------
+    >>> solve({"A": Box2I(0, 0, 4, 9), "B": Box2I(4, 0, 4, 9)}, {("A", "B"): 3.0})
+    {'A': -1.5, 'B': 1.5}
+    """
+    names = list(boxes)
+    rows, values = [], []
+    for (left, right), step in steps.items():
+        if math.isfinite(step):
+            row = np.zeros(len(names))
+            row[names.index(right)], row[names.index(left)] = 1.0, -1.0
+            rows.append(row)
+            values.append(step)
+    if not rows:
+        return dict.fromkeys(names, 0.0)
+    found = np.linalg.lstsq(np.array(rows), np.array(values), rcond=None)[0]
+    areas = np.array([boxes[name].area for name in names], np.float64)
+    found -= (found * areas).sum() / areas.sum()
+    return {name: float(np.round(value, 12)) for name, value in zip(names, found, strict=True)}
+
+
+def subtract(planes: MaskedImage, box: Box2I, offset: float) -> None:
+    """Subtract an offset from the pixels of a box, in place.
+
+    Parameters
+    ----------
+    planes : MaskedImage of float32
+        The CCD; mask and variance stay as they are.
+    box : Box2I
+        The pixels of one amplifier.
+    offset : float
+        [unit of the image]
+    """
+    part = writable("planes", planes.image.subset(box).array, np.float32)
+    np.subtract(part, np.float32(offset), out=part)
+
+
+def _windows(pixels: NDArray[np.float32], half: int) -> NDArray[np.float32]:
+    """Return the pixels by band and window: far left, near left, near right, far right."""
+    cut = pixels.reshape(-1, _BAND, 4, half).transpose(0, 2, 1, 3)
+    return cut.reshape(cut.shape[0], 4, -1)
+
+
+def _median(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return medians along the last axis of what is a number; NaN of none."""
+    ordered = np.sort(values, axis=-1)  # NaN comes last
+    counts = np.isfinite(values).sum(axis=-1, keepdims=True)
+    lower = np.take_along_axis(ordered, np.maximum(counts - 1, 0) // 2, axis=-1)
+    upper = np.take_along_axis(ordered, counts // 2 % ordered.shape[-1], axis=-1)
+    found = 0.5 * (lower.astype(np.float64) + upper)
+    return np.where(counts > 0, found, np.nan)[..., 0]
+
+
+def _middles(
+    pixels: NDArray[np.float32], half: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return median and robust standard deviation of each window."""
+    cut = _windows(pixels, half)
+    level = _median(cut)
+    return level, _TO_SIGMA * _median(np.abs(cut - level[..., np.newaxis].astype(np.float32)))
+
+
+def _spread(values: NDArray[np.float64], half: int) -> NDArray[np.float32]:
+    """Return values of windows for each of their pixels."""
+    wide = np.repeat(np.repeat(values, _BAND, axis=0), half, axis=1)
+    return wide.astype(np.float32)
+
+
+def _drop_sources(
+    pixels: NDArray[np.float32],
+    levels: NDArray[np.float64],
+    sigmas: NDArray[np.float64],
+    half: int,
+    n_sigma: float,
+) -> None:
+    """Make NaN of the pixels of sources; and of those as far below, so that noise stays even."""
+    off = pixels - _spread(levels, half)
+    limit = _spread(n_sigma * sigmas, half)
+    with np.errstate(invalid="ignore"):
+        odd = np.abs(off) > limit
+        core = off > 2 * limit
+    grown = core.copy()
+    for axis in (0, 1):
+        source = grown.copy()
+        for shift in range(1, _REACH + 1):
+            ahead = [slice(None), slice(None)]
+            behind = [slice(None), slice(None)]
+            ahead[axis], behind[axis] = slice(shift, None), slice(None, -shift)
+            grown[tuple(ahead)] |= source[tuple(behind)]
+            grown[tuple(behind)] |= source[tuple(ahead)]
+    pixels[odd | grown] = np.nan
+
+
+def _means(pixels: NDArray[np.float32], half: int) -> NDArray[np.float64]:
+    """Return the mean of each window, NaN where too few pixels are left."""
+    cut = _windows(pixels, half)
+    good = np.isfinite(cut)
+    counts = good.sum(axis=-1)
+    sums = np.where(good, cut, np.float32(0)).sum(axis=-1, dtype=np.float64)
+    enough = counts >= _LEAST_PART * cut.shape[-1]
+    return np.where(enough, sums / np.maximum(1, counts), np.nan)
