@@ -61,6 +61,10 @@ bench: develop ## time every kernel at MegaCam size
 	cargo bench --quiet
 	$(BIN)/python -m pytest benches --benchmark-only
 
+.PHONY: docs-parity
+docs-parity: develop ## compute again what the two parities do: docs/parity.md
+	$(BIN)/python docs/parity.py docs/parity.md
+
 .PHONY: wheel
 wheel: $(VENV)/tools ## build the wheel into dist/
 	$(BIN)/maturin build --release --out dist
