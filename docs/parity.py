@@ -3,6 +3,8 @@
 Every number comes from running the package now. ``make docs-parity`` writes the file.
 """
 
+# ruff: noqa: D103  # what an example is stands in its row
+
 import logging
 import sys
 from collections.abc import Callable
@@ -216,9 +218,7 @@ def n10(parity):
 @row("N11, T1", "a strip of 4 columns, 1 leading and 1 trailing skipped: columns used")
 def n11(parity):
     exposure = ccd()
-    tool = task(
-        parity, overscanNumLeadingColumnsToSkip=1, overscanNumTrailingColumnsToSkip=1
-    )
+    tool = task(parity, overscanNumLeadingColumnsToSkip=1, overscanNumTrailingColumnsToSkip=1)
     used = tool.overscanCorrection(exposure, exposure.detector["A"]).overscanImage
     return f"{used.bbox.x0} to {used.bbox.x1}"
 
@@ -274,7 +274,10 @@ def any_finite(parity):
         logging.disable(logging.NOTSET)
 
 
-@row("N17, T12", "background cells of 256 on a frame of 400 x 300 (the reference raised): rows, columns of cells")
+@row(
+    "N17, T12",
+    "background cells of 256 on a frame of 400 x 300 (the reference raised): rows, columns",
+)
 def n17(parity):
     frame = MaskedImage(np.full((300, 400), 7, np.float32))
     return numbers(background.measure(frame, 256, 256).cells.shape)
@@ -335,7 +338,9 @@ def t8(parity):
     return f"levels {numbers([image[5, 3], image[5, -3]])}"
 
 
-@row("T9", "amplifier A is bad: variance of B (from its own overscan strip, `doEmpiricalReadNoise`)")
+@row(
+    "T9", "amplifier A is bad: variance of B (from its own overscan strip, `doEmpiricalReadNoise`)"
+)
 def t9(parity):
     exposure = ccd()
     exposure.image.array[:, -4:] += np.tile(np.float32([-3, 3]), 24).reshape(12, 4)
@@ -350,7 +355,9 @@ def t9(parity):
 
 @row("T10", "an exposure without a detector, gain 2 (the reference raised): its variance")
 def t10(parity):
-    exposure = Exposure(MaskedImage(np.full((4, 4), 50, np.float32)), Header(), visit_info={"exposure_time": 1})
+    exposure = Exposure(
+        MaskedImage(np.full((4, 4), 50, np.float32)), Header(), visit_info={"exposure_time": 1}
+    )
     done = run(parity, exposure, doAssembleCcd=False, gain=2.0, doOverscan=False)
     return numbers(done.variance.array[0, 0])
 
