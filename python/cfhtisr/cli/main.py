@@ -51,7 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: all went well; 1: some of it failed, and was named; 2: the call itself is wrong;
     130: interrupted.
     """
-    options = parser().parse_args(arguments)
+    try:
+        try:
+            options = parser().parse_args(arguments)
+        finally:
+            sys.stdout.flush()  # of --help, which ends the program
+        return _run(options)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would say so once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(options.verbose, 2)]
     if not logging.getLogger().handlers:  # whoever calls this from a program has set up his own
         handler = logging.StreamHandler()
@@ -65,9 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would say so once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        raise
     except KeyboardInterrupt:
         print("cfhtisr: interrupted; what was finished is kept", file=sys.stderr)
         return 130
