@@ -1,7 +1,7 @@
 //! Overscan: the bias level that every row was read out with.
 
 mod curve;
-mod spline;
+pub(crate) mod spline;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 use rayon::prelude::*;

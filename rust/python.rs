@@ -11,9 +11,11 @@ mod calibration;
 mod checksum;
 mod codec;
 mod conversion;
+mod crosstalk;
 mod fringe;
 mod inflate;
 mod interpolation;
+mod linearity;
 mod masking;
 mod overscan;
 mod planes;
@@ -80,11 +82,17 @@ mod _kernels {
     #[pymodule_export]
     use super::conversion::to_float;
     #[pymodule_export]
+    use super::crosstalk::subtract_crosstalk;
+    #[pymodule_export]
     use super::fringe::measure_fringe;
     #[pymodule_export]
     use super::inflate::Inflater;
     #[pymodule_export]
     use super::interpolation::{interpolate_boxes, interpolate_mask};
+    #[pymodule_export]
+    use super::linearity::{
+        apply_lookup_table, linearize_polynomial, linearize_spline, linearize_squared,
+    };
     #[pymodule_export]
     use super::masking::{grow, mask_boxes, mask_nans, threshold, widen_saturation_trails};
     #[pymodule_export]

@@ -330,5 +330,5 @@ def test_planes_that_cannot_be_changed_in_place_are_refused(name):
 
 
 def test_kernels_of_later_releases_are_absent():
-    for name in ("linearity", "crosstalk", "brighter_fatter", "background"):
+    for name in ("brighter_fatter", "background"):
         assert not hasattr(cfhtisr.isr, name)

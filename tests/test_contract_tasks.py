@@ -425,7 +425,6 @@ def test_a_detector_of_ones_own():
 @pytest.mark.parametrize(
     "field",
     [
-        "doCrosstalk",
         "doBrighterFatter",
         "doMeasureBackground",
     ],

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Inflater",
+    "apply_lookup_table",
     "correct_brighter_fatter",
     "datasum",
     "decode_tiles",
@@ -15,6 +16,9 @@ __all__ = [
     "grow",
     "interpolate_boxes",
     "interpolate_mask",
+    "linearize_polynomial",
+    "linearize_spline",
+    "linearize_squared",
     "mask_boxes",
     "mask_nans",
     "measure_fringe",
@@ -27,6 +31,7 @@ __all__ = [
     "set_num_threads",
     "statistics_compute",
     "subtract_bias",
+    "subtract_crosstalk",
     "subtract_scaled",
     "threshold",
     "to_float",
@@ -79,6 +84,17 @@ def unpack_pixels(
 # conversion
 def to_float(raw: NDArray[Any], image: _F32, variance: _F32) -> None: ...
 
+# crosstalk
+def subtract_crosstalk(
+    target: _Planes,
+    amplifiers: Sequence[tuple[int, int, bool, bool]],
+    size: tuple[int, int],
+    coefficients: _F32,
+    backgrounds: Sequence[float],
+    level: float,
+    flag: int,
+) -> None: ...
+
 # fringe
 def measure_fringe(
     image: _F32,
@@ -118,6 +134,16 @@ def interpolate_mask(
 @final
 class Inflater:
     def inflate(self, packed: _U8, out: _U8) -> tuple[int, int, bool]: ...
+
+# linearity
+def apply_lookup_table(
+    image_and_table: tuple[_F32, _F32] | tuple[_F64, _F64], offset: float
+) -> int: ...
+def linearize_polynomial(image: _F32 | _F64, coefficients: Sequence[float]) -> None: ...
+def linearize_spline(
+    image: _F32 | _F64, knots: Sequence[tuple[float, float]], akima: bool
+) -> None: ...
+def linearize_squared(image: _F32 | _F64, coefficient: float) -> None: ...
 
 # masking
 def grow(mask: _I32, bits: int, radius: int, circle: bool) -> None: ...

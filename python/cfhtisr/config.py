@@ -359,8 +359,8 @@ class LinearityConfig(Config):
     """Non-linearity."""
 
     doLinearize = Field[bool](
-        doc="Correct the linearity of detectors that declare a type? Not available yet: such "
-        "a detector is refused. (MegaCam's declare none.)",
+        doc="Correct the linearity of detectors that declare a type, with the linearizer that "
+        "they then need? (MegaCam's declare none.)",
         default=True,
     )
 
@@ -368,9 +368,7 @@ class LinearityConfig(Config):
 class CrosstalkStepConfig(Config):
     """Crosstalk within a CCD."""
 
-    doCrosstalk = Field[bool](
-        doc="Correct crosstalk between amplifiers? Not available yet.", default=False
-    )
+    doCrosstalk = Field[bool](doc="Correct crosstalk between amplifiers?", default=False)
     doCrosstalkBeforeAssemble = Field[bool](
         doc="Correct crosstalk on the raw frame, rather than after linearization?", default=True
     )

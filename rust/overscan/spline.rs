@@ -33,13 +33,18 @@ pub(super) fn fit(
         let problem = format!("is {bins}: {found} bins hold usable lines, {name} wants {wanted}");
         return refuse("order", problem);
     }
+    Ok(abscissae(lines.len()).map(through(knots, akima)).collect())
+}
+
+/// The spline through knots of increasing abscissae: five or more of Akima's, three of a natural.
+pub(crate) fn through(knots: Vec<(f64, f64)>, akima: bool) -> impl Fn(f64) -> f64 {
     let pieces = if akima { akima_pieces(&knots) } else { natural_pieces(&knots) };
     let (first, last) = (knots[0].0, knots[knots.len() - 1]);
     let (start, end) = (pieces[0], pieces[pieces.len() - 1]);
     let length = last.0 - knots[knots.len() - 2].0;
     let slope = end.b + length * (2.0 * end.c + 3.0 * length * end.d);
     let curvature = if akima { 2.0 * end.c + 6.0 * end.d * length } else { 0.0 };
-    let value = |x: f64| {
+    move |x: f64| {
         if x < first {
             let u = x - first;
             return start.y + u * start.b + u * u * start.c;
@@ -50,8 +55,7 @@ pub(super) fn fit(
         }
         let piece = knots.partition_point(|knot| knot.0 <= x) - 1;
         pieces[piece].at(x - knots[piece].0)
-    };
-    Ok(abscissae(lines.len()).map(value).collect())
+    }
 }
 
 /// Mean abscissa and level of the lines in each bin; NumPy's rule for a histogram, the last bin

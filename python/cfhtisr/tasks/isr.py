@@ -254,6 +254,8 @@ class IsrTask(
         if field is not None:
             raise RuntimeError(f"config.{field} is set, but this step is not available yet")
         self._check_geometry(exposure, data.camera)
+        if self.config.doCrosstalk and type(self.crosstalk).run is CrosstalkTask.run:
+            self.crosstalk.coefficients(detector)
         self._check_sizes(exposure, data, detector)
 
     def _check_sizes(self, exposure: Exposure, data: IsrData, detector: Detector | None) -> None:

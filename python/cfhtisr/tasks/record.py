@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 CORRECTIONS = {
     "ISROSCN": ("overscan", "overscan level subtracted"),
+    "ISRXTALK": ("crosstalk", "crosstalk between amplifiers subtracted"),
     "ISRTRIM": ("assemble", "amplifiers assembled"),
     "ISRBIAS": ("bias", "bias frame subtracted"),
     "ISRVAR": ("variance", "variance from photon and read noise"),
+    "ISRLIN": ("linearize", "linearity corrected"),
     "ISRDARK": ("dark", "dark frame subtracted"),
     "ISRFRNG": ("fringe", "fringes subtracted"),
     "ISRFLAT": ("flat", "flat field divided out"),

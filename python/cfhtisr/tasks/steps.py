@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cfhtisr.images import Exposure, Mask
-from cfhtisr.isr import bleeds, interpolation, masking, statistics
+from cfhtisr.isr import bleeds, interpolation, linearity, masking, statistics
 from cfhtisr.pipe import Struct
-from cfhtisr.tasks.crosstalk import CrosstalkTask
+from cfhtisr.tasks.crosstalk import NullCrosstalkTask
 from cfhtisr.tasks.data import IsrData
 from cfhtisr.tasks.record import note
 
@@ -147,7 +147,27 @@ def _bias_variance(exposure: Exposure, data: IsrData) -> Any:
 
 
 def _linearize(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
-    data.linearizer(exposure.image, data.detector, task.log)
+    detector, frame = data.detector, exposure.detector
+    if detector is None or frame is None:
+        raise RuntimeError("the exposure has no detector, whose linearity could be corrected")
+    if exposure.bbox != detector.bbox and not task.is_v17:
+        # A frame that was not trimmed: the amplifiers' pixels lie elsewhere on it.
+        detector = detector.copy()
+        for amp, placed in zip(detector, frame, strict=True):
+            amp.bbox = task._data_box(exposure, placed)
+    result = linearity.apply(exposure.image, detector, data.linearizer, task.log)
+    if isinstance(result, linearity.LinearizeResult):
+        task.log.info(
+            "Linearized %d of %d amplifiers, %d pixels out of range",
+            result.numLinearized,
+            result.numAmps,
+            result.numOutOfRange,
+        )
+
+
+def _crosstalk(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
+    task.crosstalk.run(exposure, crosstalkSources=data.crosstalkSources)
+    data.done["crosstalk"] = not isinstance(task.crosstalk, NullCrosstalkTask)
 
 
 def _bleeds(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
@@ -243,7 +263,7 @@ STEPS: tuple[Step, ...] = (
     Step("amplifiers", _amplifiers),
     Step(
         "crosstalk",
-        lambda t, e, d: t.crosstalk.run(e, crosstalkSources=d.crosstalkSources),
+        _crosstalk,
         "doCrosstalk",
         when=lambda t, d: bool(t.config.doCrosstalkBeforeAssemble),
     ),
@@ -253,7 +273,7 @@ STEPS: tuple[Step, ...] = (
     Step("linearize", _linearize, when=lambda t, d: t.doLinearize(d.detector)),
     Step(
         "crosstalk",
-        lambda t, e, d: t.crosstalk.run(e, crosstalkSources=d.crosstalkSources),
+        _crosstalk,
         "doCrosstalk",
         when=lambda t, d: not t.config.doCrosstalkBeforeAssemble,
     ),
@@ -298,7 +318,6 @@ STEPS: tuple[Step, ...] = (
 """The sequence. A step of a later release has its place in `UNAVAILABLE` until it comes."""
 
 UNAVAILABLE = (
-    "doCrosstalk",
     "doBrighterFatter",
     "doMeasureBackground",
     "qa.doThumbnailOss",
@@ -309,15 +328,11 @@ UNAVAILABLE = (
 
 def unavailable(task: IsrTask) -> str | None:
     """Return the first field that asks for a step that does not exist yet, or None."""
-    # A camera's own task in the place of ours can do what ours cannot.
-    replaced = {
-        "doCrosstalk": type(task.crosstalk) is not CrosstalkTask,
-    }
     for field in UNAVAILABLE:
         value = task.config
         for part in field.split("."):
             value = getattr(value, part)
-        if value and not replaced.get(field, False):
+        if value:
             return field
     return None
 
