@@ -327,8 +327,3 @@ def test_planes_that_cannot_be_changed_in_place_are_refused(name):
         array.flags.writeable = False
     with pytest.raises((TypeError, ValueError), match=r"read|writ"):
         WRITES[name](image, mask, var)
-
-
-def test_kernels_of_later_releases_are_absent():
-    for name in ("brighter_fatter", "background"):
-        assert not hasattr(cfhtisr.isr, name)
