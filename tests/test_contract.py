@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-import cfhtisr
 from cfhtisr import (
     Box2I,
     MaskedImage,
