@@ -58,6 +58,13 @@ def test_other_steps(step):
     assert found.step == pytest.approx(step, abs=4 * found.error)
 
 
+def test_some_of_the_bands_tell_less():
+    every, some = (amp_offset.measure(sky(), A, B, max_bands=n) for n in (None, 10))
+    assert some.n_bands <= 8 < every.n_bands
+    assert some.error > every.error
+    assert some.step == pytest.approx(2.5, abs=4 * some.error)
+
+
 def test_flagged_pixels_have_no_say():
     planes = sky()
     clean = amp_offset.measure(planes, A, B)

@@ -184,3 +184,34 @@ def test_the_reference_pipeline(shared):
         wanted = value if isinstance(value, str) else pytest.approx(value, rel=1e-12)
         assert corrected.metadata[key] == wanted
     assert [amp.read_noise for amp in corrected.detector] == [4.4, 4.9]
+
+
+def test_each_amplifier_saturates_at_its_own_level():
+    raw = small_ccd.raw()
+    raw.image.array[5, 10:13] = 61800
+    raw.image.array[7, 30:33] = 65535
+    corrected = run(raw)
+    header = corrected.metadata
+    low, high = (amp.saturation for amp in corrected.detector)
+    assert low == pytest.approx(0.95 * 61800, abs=25)
+    assert high == 62206
+    assert [header[f"ISR_SATURATION{amp}"] for amp in "AB"] == [low, high]
+    assert [header[f"ISR_SATFROM{amp}"] for amp in "AB"] == ["amplifier", "amplifier"]
+    assert [header[f"ISR_SATPILE{amp}"] for amp in "AB"] == [3, 3]
+    assert header["ISR_SATCONFA"] == 0.75  # three clipped pixels
+    assert header["ISR_SATCONFB"] == 1.0  # the ceiling of the converter
+    assert "ISR_SATFROMA" not in raw.metadata
+    reference = run(raw, configured(parity="lsst-v17"))
+    assert len({amp.saturation for amp in reference.detector}) == 1
+    assert "ISR_SATFROMA" not in reference.metadata
+
+
+def test_a_few_bright_pixels_saturate_nothing():
+    raw = small_ccd.raw()
+    raw.metadata["SATURATE"] = 65535
+    raw.image.array[5, 10:13] = 60100, 60900, 62345
+    corrected = run(raw)
+    assert corrected.mask.count("SAT") == 0
+    assert corrected.metadata["ISR_SATFROMA"] == "header"
+    assert corrected.metadata["ISR_SATCONFA"] < 0.5
+    assert run(raw, configured(parity="lsst-v17")).mask.count("SAT") > 0

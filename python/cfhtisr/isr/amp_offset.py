@@ -67,6 +67,7 @@ def measure(
     width: int = 64,
     reject: int = -1,
     n_sigma: float = 3.0,
+    max_bands: int | None = None,
 ) -> BorderStep:
     """Return the step of the level along the border of two boxes that stand side by side.
 
@@ -83,6 +84,8 @@ def measure(
     n_sigma : float, optional
         Pixels this far above the level around them are sources, and bands this far off the
         others are not used [standard deviations].
+    max_bands : int, optional
+        Look at no more than this number of bands, evenly spaced; all by default.
 
     Returns
     -------
@@ -121,8 +124,13 @@ def measure(
     if n_bands < _LEAST_BANDS:
         return BorderStep(math.nan, math.nan, max(0, n_bands))
     part = planes.subset(Box2I(right.x0 - 2 * half, y0, 4 * half, n_bands * _BAND))
-    pixels = part.image.array.astype(np.float32)
-    pixels[((part.mask.array & np.int32(reject)) != 0) | ~np.isfinite(pixels)] = np.nan
+    every = 1 if max_bands is None else -(-n_bands // max(_LEAST_BANDS, max_bands))
+    image, mask = (
+        plane.reshape(n_bands, _BAND, -1)[::every].reshape(-1, 4 * half)
+        for plane in (part.image.array, part.mask.array)
+    )
+    pixels = image.astype(np.float32)
+    pixels[((mask & np.int32(reject)) != 0) | ~np.isfinite(pixels)] = np.nan
     for _ in range(_ROUNDS):
         levels, sigmas = _middles(pixels, half)
         _drop_sources(pixels, levels, sigmas, half, n_sigma)
