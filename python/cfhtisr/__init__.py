@@ -19,9 +19,11 @@ _HOMES = {
     "IsrTaskConfig": "cfhtisr.tasks.isr",
     "Mask": "cfhtisr.images.mask",
     "MaskedImage": "cfhtisr.images.masked_image",
+    "Polygon": "cfhtisr.images.polygon",
     "RunIsrConfig": "cfhtisr.tasks.run_isr",
     "RunIsrTask": "cfhtisr.tasks.run_isr",
     "Struct": "cfhtisr.pipe.struct",
+    "TransmissionCurve": "cfhtisr.images.transmission",
     "VisitInfo": "cfhtisr.images.visit",
     "get_num_threads": "cfhtisr.threads",
     "read_exposure": "cfhtisr.io",
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from cfhtisr.images.geom import Box2I as Box2I
     from cfhtisr.images.mask import Mask as Mask
     from cfhtisr.images.masked_image import MaskedImage as MaskedImage
+    from cfhtisr.images.polygon import Polygon as Polygon
+    from cfhtisr.images.transmission import TransmissionCurve as TransmissionCurve
     from cfhtisr.images.visit import VisitInfo as VisitInfo
     from cfhtisr.threads import get_num_threads as get_num_threads
     from cfhtisr.threads import set_num_threads as set_num_threads

@@ -465,7 +465,8 @@ class DistortionConfig(Config):
 
     doAddDistortionModel = Field[bool](
         doc="Put the camera's distortion into the WCS, as SIP polynomials? Off, though the "
-        "documented default is on: an exposure without a WCS that is a plain TAN is refused.",
+        "documented default is on: an exposure without a WCS that is a plain TAN is refused, and "
+        "the nominal WCS of raw headers places the CCDs as if it knew of the distortion.",
         default=False,
     )
 

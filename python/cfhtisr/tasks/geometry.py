@@ -99,7 +99,9 @@ class GeometryMethods:
 
         The new WCS has SIP polynomials, which files can hold, instead of the exact transform,
         `cfhtisr.isr.distortion.pixel_to_sky`; how far it is from that over the CCD is measured
-        and noted in the header as ``ISR_SIP_RESIDUAL`` [pixel].
+        and noted in the header as ``ISR_SIP_RESIDUAL`` [pixel]. MegaCam's nominal headers place
+        the CCDs on the sky as if they knew of it: see the notes of
+        `cfhtisr.isr.distortion.add_model`.
 
         Parameters
         ----------
