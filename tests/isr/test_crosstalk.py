@@ -5,38 +5,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import cfhtisr
-from cfhtisr import Amplifier, Box2I, Detector, Exposure, MaskedImage
+from cfhtisr import Box2I, Exposure, MaskedImage
 from cfhtisr.images import Mask
 from cfhtisr.isr import crosstalk, statistics
+from crosstalk_samples import CORNERS, four_amplifiers, grid
 from oracle import crosstalk as oracle
 from strategies import flags, pixels, triples
 
-CORNERS = ("LL", "LR", "UL", "UR")
 FLAG = Mask.bitmask("CROSSTALK")
-
-
-def grid(size, count, corners, gap=0, flips=(False, False), xy0=(0, 0)):
-    """Return a detector of amplifiers two in a row, and boxes with a gap around each if raw."""
-    amps = []
-    for number, corner in zip(range(count), corners, strict=False):
-        y, x = divmod(number, 2)
-        box = Box2I(x * size[1], y * size[0], size[1], size[0])
-        wide, high = size[1] + gap, size[0] + gap
-        raw = Box2I(xy0[0] + x * wide, xy0[1] + y * high, wide, high)
-        amps.append(
-            Amplifier(
-                f"A{number}",
-                box,
-                raw,
-                Box2I(raw.x0 + (gap if x else 0), raw.y0, size[1], size[0]),
-                Box2I(0, 0, 0, 0),
-                readout_corner=corner,
-                raw_flip_x=flips[0],
-                raw_flip_y=flips[1],
-            )
-        )
-    rows = -(-count // 2)
-    return Detector("ccd00", 0, Box2I(0, 0, min(count, 2) * size[1], rows * size[0]), amps)
 
 
 def flipped(detector):
@@ -134,37 +110,6 @@ def test_before_and_after_assembly_agree_where_raw_pixels_are_flipped():
     joined = assembly.assemble(early.masked_image, detector)
     for one, other in zip(joined.getArrays(), late.masked_image.getArrays(), strict=True):
         assert_array_equal(one, other)
-
-
-def four_amplifiers():
-    """Return an exposure with crosstalk, what it would be without, and the matrix."""
-    rng = np.random.default_rng(2)
-    rows, columns = 250, 500
-    matrix = np.float32(
-        [
-            [0, 1e-4, 2e-4, 3e-4],
-            [3e-4, 0, 2e-4, 1e-4],
-            [4e-4, 5e-4, 0, 6e-4],
-            [7e-4, 8e-4, 9e-4, 0],
-        ]
-    )
-    detector = grid((rows, columns), 4, CORNERS)
-    signals = np.zeros((4, rows, columns))
-    for signal in signals:
-        signal[rng.integers(0, rows, 1000), rng.integers(0, columns, 1000)] = 12345
-    talked = signals + np.einsum("ij,jyx->iyx", matrix, signals)
-
-    def place(parts):
-        turned = [parts[0], parts[1][:, ::-1], parts[2][::-1], parts[3][::-1, ::-1]]
-        return np.vstack([np.hstack(turned[:2]), np.hstack(turned[2:])])
-
-    noise = rng.normal(0, 0.1, (2 * rows, 2 * columns))
-    detector.crosstalk = matrix
-    exposure = Exposure(
-        MaskedImage(np.float32(place(talked) + noise), variance=np.ones((2 * rows, 2 * columns))),
-        detector=detector,
-    )
-    return exposure, place(signals) + noise, matrix
 
 
 def test_crosstalk_that_was_put_in_is_taken_out():

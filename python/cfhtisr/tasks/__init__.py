@@ -12,6 +12,8 @@ _HOMES = {
     "IsrTask": "isr",
     "IsrTaskConfig": "isr",
     "MaskingTask": "masking",
+    "MeasureCrosstalkConfig": "measure_crosstalk",
+    "MeasureCrosstalkTask": "measure_crosstalk",
     "RunIsrConfig": "run_isr",
     "RunIsrTask": "run_isr",
     "StrayLightTask": "stray_light",
