@@ -60,6 +60,9 @@ pub fn correct_brighter_fatter(
     v17: bool,
 ) -> Result<usize, KernelError> {
     check(image.dim(), kernel)?;
+    if max_iter == 0 {
+        return Ok(0);
+    }
     let kernel = kernel.as_standard_layout();
     let margins = Margins::of(kernel.nrows(), v17);
     let (rows, columns) = image.dim();
@@ -82,13 +85,11 @@ pub fn correct_brighter_fatter(
             break;
         }
     }
-    if iterations > 0 {
-        image.zip_mut_with(&work, |to, from| {
-            if !to.is_nan() {
-                *to = *from;
-            }
-        });
-    }
+    image.zip_mut_with(&work, |to, from| {
+        if !to.is_nan() {
+            *to = *from;
+        }
+    });
     Ok(iterations)
 }
 

@@ -97,13 +97,11 @@ class IsrQaConfig(Config):
     flatness: Any = ConfigField(doc="The mesh of the background.", dtype=IsrQaFlatnessConfig)
     doWriteOss = Field[bool](doc="Accepted, but without any effect.", default=False)
     doThumbnailOss = Field[bool](
-        doc="Make a thumbnail after overscan subtraction and assembly? Not available yet.",
+        doc="Make a thumbnail after overscan subtraction and assembly?",
         default=False,
     )
     doWriteFlattened = Field[bool](doc="Accepted, but without any effect.", default=False)
-    doThumbnailFlattened = Field[bool](
-        doc="Make a thumbnail after the flat? Not available yet.", default=False
-    )
+    doThumbnailFlattened = Field[bool](doc="Make a thumbnail after the flat?", default=False)
     thumbnailBinning = Field[int](doc="Pixels of the image in one of a thumbnail.", default=4)
     thumbnailStdev = Field[float](
         doc="Black lies this far below the median [standard deviations].", default=3.0
@@ -377,9 +375,7 @@ class CrosstalkStepConfig(Config):
 class BrighterFatterConfig(Config):
     """The brighter-fatter effect."""
 
-    doBrighterFatter = Field[bool](
-        doc="Correct the brighter-fatter effect? Not available yet.", default=False
-    )
+    doBrighterFatter = Field[bool](doc="Correct the brighter-fatter effect?", default=False)
     brighterFatterLevel = _choice(
         doc="What a kernel is for.",
         default="DETECTOR",
@@ -475,7 +471,7 @@ class BackgroundConfig(Config):
     """Sky level and flatness."""
 
     doMeasureBackground = Field[bool](
-        doc="Measure level and flatness of the background? Not available yet.", default=False
+        doc="Measure level and flatness of the background?", default=False
     )
 
 

@@ -212,12 +212,6 @@ def test_linearity_is_asked_of_the_first_amplifier():
     assert not task(doLinearize=False).doLinearize(detector)
 
 
-def test_methods_to_come_say_so():
-    with pytest.raises(RuntimeError, match="not available"):
-        task().measureBackground(exposure(0.0), IsrTaskConfig().qa)
-    task().measureBackground(exposure(0.0))
-
-
 def test_planes_of_other_names_are_made():
     science = exposure(100.0)
     task(saturatedMaskName="MYSAT").saturationInterpolation(science)

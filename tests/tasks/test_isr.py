@@ -21,7 +21,6 @@ from cfhtisr import (
     MaskedImage,
     Struct,
 )
-from cfhtisr.tasks import steps
 from cfhtisr.tasks.record import note
 
 FLAGS = [name for name in IsrTaskConfig._fields if name.startswith("do")]
@@ -230,16 +229,6 @@ def test_calibrations_smaller_by_a_border_are_accepted_on_request():
     assert_allclose(change[2:-2, 2:-2], 5, atol=1e-3)
     assert not change[:2].any()
     assert corrected.mask.count("EDGE") == 12 * 40 - 8 * 36
-
-
-@pytest.mark.parametrize("field", steps.UNAVAILABLE)
-def test_steps_to_come_are_refused_by_name(field):
-    config = configured()
-    config.vignette.doWriteVignettePolygon = True
-    group, _, last = field.rpartition(".")
-    setattr(getattr(config, group) if group else config, last, True)
-    with pytest.raises(RuntimeError, match=rf"{field}\b.*(not available|=True)"):
-        run(task=IsrTask(config=config))
 
 
 def test_a_detector_with_a_linearity_needs_a_linearizer_which_is_called():

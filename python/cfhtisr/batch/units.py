@@ -26,6 +26,9 @@ def in_electrons(exposure: Exposure) -> None:
     if not header.get("ISRGAIN", False):
         exposure.flux_mag0 *= mean
         exposure.detector = to_electrons(exposure.masked_image, detector)
+        for key in ("SKYLEVEL", "SKYSIGMA"):  # the amplifiers' own levels are not known here
+            if header.get(key) is not None:
+                note(header, key, header[key] * mean, "[electron] background, by the mean gain")
     note(header, "BUNIT", "electron", "unit of the pixels")
     note(header, "GAIN", 1.0, "[electron/electron] multiplied out, see ISR_GAIN")
     if levels and np.isfinite(levels).all():

@@ -4,7 +4,8 @@ __all__ = ["Task", "TaskError"]
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from cfhtisr.pipe.metadata import PropertyList, PropertySet
@@ -84,8 +85,8 @@ class Task:
                 log_name = f"{log.name}.{name}"
         self.config = config
         self.log = logging.getLogger(log_name)
-        # What `debugView` shows: a function of exposure and step for each step of interest.
-        self._display: dict[str, Callable[[Any, str], object]] = {}
+        # What `debugView` shows: a frame, or a function, for each step of interest.
+        self._display: dict[str, Any] = _debug_display(type(self).__module__)
         self._taskDict[self._fullName] = self
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -200,3 +201,10 @@ class Task:
         from lsst.pex.config import ConfigurableField
 
         return ConfigurableField(doc=doc, target=cls)
+
+
+def _debug_display(module: str) -> dict[str, Any]:
+    """Return what LSST's debugging module, if somebody imported one, wants shown of a module."""
+    info = getattr(sys.modules.get("lsstDebug"), "Info", None)
+    display = None if info is None else getattr(info(module), "display", None)
+    return dict(display) if isinstance(display, Mapping) else {}

@@ -366,17 +366,6 @@ class FrameMethods:
         exposure.flux_mag0 = flux * time
         self.log.debug("Rough zero point: %.3f mag", 2.5 * math.log10(exposure.flux_mag0))
 
-    def measureBackground(self, exposure: Exposure, IsrQaConfig: Any = None) -> None:
-        """Measure level and flatness of the background.
-
-        Raises
-        ------
-        RuntimeError
-            If there is a configuration: this is not available yet.
-        """
-        if IsrQaConfig is not None:
-            raise RuntimeError("config.doMeasureBackground is set, but is not available yet")
-
     def _matched(self, exposure: Exposure, frame: Exposure, what: str) -> MaskedImage:
         """Return the pixels that a calibration frame is for."""
         target, other = exposure.masked_image, frame.masked_image

@@ -11,6 +11,7 @@ from cfhtisr.isr import conversion
 from cfhtisr.pipe import Struct, timeMethod
 from cfhtisr.tasks.assemble import is_raw
 from cfhtisr.tasks.fetch import fetch
+from cfhtisr.tasks.thumbnails import writeThumbnail
 
 _TRANSMISSIONS = ("Optics", "Filter", "Sensor", "Atmosphere")
 
@@ -42,7 +43,7 @@ class InputMethods:
         -------
         result : Struct
             What `run` returns. With ``config.doWrite`` its exposure has been stored as
-            ``postISRCCD``.
+            ``postISRCCD``; thumbnails have been stored as `writeThumbnail` says.
 
         Raises
         ------
@@ -64,6 +65,10 @@ class InputMethods:
         result: Struct = self.run(exposure, camera=camera, **data.getDict())
         if self.config.doWrite:
             sensorRef.put(result.exposure, "postISRCCD")
+        for name in ("ossThumb", "flattenedThumb"):
+            thumb = getattr(result, name, None)  # a subclass's own result may have neither
+            if thumb is not None:
+                writeThumbnail(sensorRef, thumb, name)
         return result
 
     def readIsrData(self, dataRef: Any, rawExposure: Exposure) -> Struct:

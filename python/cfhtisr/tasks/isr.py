@@ -17,10 +17,11 @@ from cfhtisr.camera.detector import Detector
 from cfhtisr.images import Box2I, Exposure
 from cfhtisr.isr import parity as _parity
 from cfhtisr.pipe import Struct, Task, timeMethod
-from cfhtisr.tasks import steps
+from cfhtisr.tasks import brighter_fatter, steps
 from cfhtisr.tasks.amp_offset import AmpOffsetMethods
 from cfhtisr.tasks.amplifiers import AmplifierMethods
 from cfhtisr.tasks.assemble import AssembleCcdTask
+from cfhtisr.tasks.brighter_fatter import BrighterFatterMethods
 from cfhtisr.tasks.crosstalk import CrosstalkTask
 from cfhtisr.tasks.data import FakeAmp, IsrData
 from cfhtisr.tasks.frames import FrameMethods
@@ -28,6 +29,7 @@ from cfhtisr.tasks.fringe import FringeTask
 from cfhtisr.tasks.geometry import GeometryMethods
 from cfhtisr.tasks.inputs import InputMethods
 from cfhtisr.tasks.masking import MaskingTask
+from cfhtisr.tasks.quality import QualityMethods
 from cfhtisr.tasks.record import record
 from cfhtisr.tasks.stray_light import StrayLightTask
 from cfhtisr.tasks.vignette import VignetteTask
@@ -83,7 +85,14 @@ class IsrTaskConfig(
 
 
 class IsrTask(
-    AmplifierMethods, AmpOffsetMethods, FrameMethods, GeometryMethods, InputMethods, Task
+    AmplifierMethods,
+    AmpOffsetMethods,
+    BrighterFatterMethods,
+    FrameMethods,
+    GeometryMethods,
+    InputMethods,
+    QualityMethods,
+    Task,
 ):
     """Remove the instrument signature from one CCD.
 
@@ -178,7 +187,8 @@ class IsrTask(
         -------
         result : Struct
             ``exposure``, corrected, with a header of its own; ``ossThumb`` and
-            ``flattenedThumb``, None.
+            ``flattenedThumb``, arrays of uint8 of shape (rows, columns, 3) if the
+            configuration asks for them, else None.
 
         Raises
         ------
@@ -187,6 +197,8 @@ class IsrTask(
             is found before a pixel is changed.
         AssertionError
             If the exposure has no detector, and is to be assembled.
+        NotImplementedError
+            If kernels of amplifiers are asked for.
         """
         if not isinstance(ccdExposure, Exposure):
             if hasattr(ccdExposure, "get") and hasattr(ccdExposure, "dataId"):
@@ -250,9 +262,6 @@ class IsrTask(
         reason = steps.missing(self, data)
         if reason is not None:
             raise RuntimeError(reason)
-        field = steps.unavailable(self)
-        if field is not None:
-            raise RuntimeError(f"config.{field} is set, but this step is not available yet")
         self._check_geometry(exposure, data.camera)
         if self.config.doCrosstalk and type(self.crosstalk).run is CrosstalkTask.run:
             self.crosstalk.coefficients(detector)
@@ -262,6 +271,10 @@ class IsrTask(
         """Compare every frame with the pixels it will meet."""
         config = self.config
         shape = exposure.masked_image.shape
+        if config.doBrighterFatter:
+            trims = config.doAssembleCcd and self.assembleCcd.config.doTrim
+            assembled = detector.bbox.shape if trims and detector is not None else shape
+            brighter_fatter.check(config, data.bfKernel, assembled)
         if config.doAssembleCcd and detector is not None:
             for amp in detector:
                 if not exposure.bbox.contains(amp.raw_data_bbox):
@@ -298,17 +311,3 @@ class IsrTask(
                 visit = None if each is None else each.visit_info
                 if visit is None or math.isnan(visit.dark_time):
                     raise RuntimeError(f"the dark time of the {what} is not known")
-
-    def debugView(self, exposure: Exposure, stepname: str) -> None:
-        """Show an exposure as it is after a step, if a display for that is set.
-
-        Parameters
-        ----------
-        exposure : Exposure
-            The exposure.
-        stepname : str
-            The step: its field, or ``postISRCCD``.
-        """
-        show = self._display.get(stepname) if self._display else None
-        if show is not None:
-            show(exposure, stepname)

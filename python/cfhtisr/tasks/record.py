@@ -20,6 +20,7 @@ CORRECTIONS = {
     "ISRBIAS": ("bias", "bias frame subtracted"),
     "ISRVAR": ("variance", "variance from photon and read noise"),
     "ISRLIN": ("linearize", "linearity corrected"),
+    "ISRBFE": ("brighterFatter", "brighter-fatter effect corrected"),
     "ISRDARK": ("dark", "dark frame subtracted"),
     "ISRFRNG": ("fringe", "fringes subtracted"),
     "ISRFLAT": ("flat", "flat field divided out"),

@@ -6,7 +6,7 @@ retargeting the subtask changes what a run does.
 
 from __future__ import annotations
 
-__all__ = ["STEPS", "UNAVAILABLE", "Step", "missing", "unavailable"]
+__all__ = ["STEPS", "Step", "missing"]
 
 import math
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from cfhtisr.pipe import Struct
 from cfhtisr.tasks.crosstalk import NullCrosstalkTask
 from cfhtisr.tasks.data import IsrData
 from cfhtisr.tasks.record import note
+from cfhtisr.tasks.thumbnails import makeThumbnail
 
 if TYPE_CHECKING:
     from cfhtisr.tasks.isr import IsrTask
@@ -196,6 +197,24 @@ def _measures_offsets(task: IsrTask, data: IsrData) -> bool:
     return data.done.get("assemble", False)
 
 
+def _brighter_fatter(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
+    task.brighterFatterCorrection(exposure, data)
+
+
+def _oss_thumb(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
+    data.ossThumb = makeThumbnail(exposure, task.config.qa)
+
+
+def _flattened_thumb(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
+    data.flattenedThumb = makeThumbnail(exposure, task.config.qa)
+
+
+def _background(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
+    task.measureBackground(exposure, task.config.qa)
+    if task.config.qa.saveStats:
+        task._background_stats(exposure, data.amplifiers)
+
+
 def _trails(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
     masking.widen_saturation_trails(exposure.mask, "SAT")
 
@@ -268,6 +287,7 @@ STEPS: tuple[Step, ...] = (
         when=lambda t, d: bool(t.config.doCrosstalkBeforeAssemble),
     ),
     Step("assemble", _assemble, "doAssembleCcd"),
+    Step("ossThumb", _oss_thumb, when=lambda t, d: bool(t.config.qa.doThumbnailOss)),
     Step("bias", lambda t, e, d: t.biasCorrection(e, d.bias), "doBias", "bias"),
     Step("variance", _variance, "doVariance"),
     Step("linearize", _linearize, when=lambda t, d: t.doLinearize(d.detector)),
@@ -279,6 +299,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step("bleeds", _bleeds, "doMaskBleeds"),
     Step("trails", _trails, "doWidenSaturationTrails"),
+    Step("brighterFatter", _brighter_fatter, "doBrighterFatter", "bfKernel"),
     Step("dark", lambda t, e, d: t.darkCorrection(e, d.dark), "doDark", "dark"),
     Step("fringe", _fringe, "doFringe", when=_early_fringe),
     Step("strayLight", lambda t, e, d: t.strayLight.run(e), "doStrayLight"),
@@ -304,6 +325,11 @@ STEPS: tuple[Step, ...] = (
     Step("fringe", _fringe, "doFringe", when=_late_fringe),
     Step("ampOffset", _amp_offset, when=_measures_offsets),
     Step("badRegions", lambda t, e, d: t.setBadRegions(e), "doSetBadRegions"),
+    Step(
+        "flattenedThumb",
+        _flattened_thumb,
+        when=lambda t, d: bool(t.config.qa.doThumbnailFlattened),
+    ),
     Step("masking", lambda t, e, d: t.masking.run(e), "doCameraSpecificMasking"),
     Step("zeroPoint", lambda t, e, d: t.roughZeroPoint(e)),
     Step("vignette", _vignette, "doVignette"),
@@ -314,27 +340,10 @@ STEPS: tuple[Step, ...] = (
         lambda t, e, d: t.toElectrons(e, d.amplifiers),
         when=lambda t, d: t.config.pixelUnit == "electron" and not t.config.doApplyGains,
     ),
+    # Last, so that the level is in the unit of the pixels.
+    Step("background", _background, "doMeasureBackground"),
 )
-"""The sequence. A step of a later release has its place in `UNAVAILABLE` until it comes."""
-
-UNAVAILABLE = (
-    "doBrighterFatter",
-    "doMeasureBackground",
-    "qa.doThumbnailOss",
-    "qa.doThumbnailFlattened",
-)
-"""Fields whose steps do not exist yet."""
-
-
-def unavailable(task: IsrTask) -> str | None:
-    """Return the first field that asks for a step that does not exist yet, or None."""
-    for field in UNAVAILABLE:
-        value = task.config
-        for part in field.split("."):
-            value = getattr(value, part)
-        if value:
-            return field
-    return None
+"""The sequence."""
 
 
 def missing(task: IsrTask, data: IsrData) -> str | None:
