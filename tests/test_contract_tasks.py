@@ -424,6 +424,6 @@ def test_a_detector_of_ones_own():
 
 def test_a_brighter_fatter_correction_without_its_kernel_is_refused():
     exposure = raw()
-    with pytest.raises(RuntimeError, match="Must supply a bfKernel.*doBrighterFatter"):
+    with pytest.raises(RuntimeError, match=r"Must supply a bfKernel.*doBrighterFatter"):
         CfhtIsrTask(config=config(doBrighterFatter=True)).run(exposure, **calibrations())
     assert_array_equal(exposure.image, raw().image)

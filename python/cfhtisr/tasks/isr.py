@@ -193,7 +193,7 @@ class IsrTask(
         Raises
         ------
         RuntimeError
-            If an input is missing or of the wrong size, or a step is not available. All this
+            If an input is missing or of the wrong size. All this
             is found before a pixel is changed.
         AssertionError
             If the exposure has no detector, and is to be assembled.
