@@ -444,6 +444,14 @@ def t23(parity):
     return numbers(exposure.detector["A"].gain)
 
 
+def wide_strip():
+    """Return a raw exposure of one amplifier with 32 overscan columns."""
+    data, strip = Box2I(32, 0, 20, 64), Box2I(0, 0, 32, 64)
+    amp = Amplifier("A", Box2I(0, 0, 20, 64), data.union(strip), data, strip)
+    image = MaskedImage(np.full((64, 52), 1000, np.float32))
+    return Exposure(image, detector=Detector("one", 0, amp.bbox, [amp]))
+
+
 @row("T24", "no pixel saturates, SATURATE is 61000, `safe` 0.95: level [ADU]")
 def t24(parity):
     image = np.full((10, 10), 1000, np.uint16)
@@ -455,6 +463,30 @@ def t24_peak(parity):
     image = np.full((100, 100), 1000, np.uint16)
     image[:3] = 65535
     return numbers(saturation.estimate_level(image, 0.95, 65535.0, parity=parity), 6)
+
+
+@row("saturation", "one pixel at 60001, SATURATE is 62000, `safe` 0.95: level [ADU]")
+def saturation_of_one_pixel(parity):
+    image = np.full((100, 100), 1000, np.uint16)
+    image[0, 0] = 60001
+    return numbers(saturation.estimate_level(image, 0.95, 62000.0, parity=parity), 6)
+
+
+@row("saturation", "a flat of 59500 +- 300 ADU, SATURATE is 65535, `safe` 0.95: level [ADU]")
+def saturation_of_a_flat(parity):
+    image = np.random.default_rng(1).normal(59500, 300, (100, 100)).astype(np.uint16)
+    return numbers(saturation.estimate_level(image, 0.95, 65535.0, parity=parity), 6)
+
+
+@row(
+    "overscan", "the first of 32 overscan columns is 16 ADU too high: mean level less the true one"
+)
+def odd_column(parity):
+    exposure, strip = wide_strip(), 32
+    exposure.image.array[:, :strip] = 1000 + np.random.default_rng(1).normal(0, 2, (64, strip))
+    exposure.image.array[:, 0] += 16
+    found = task(parity, overscanFitType="MEAN").overscanCorrection(exposure, exposure.detector[0])
+    return numbers(found.level - 1000, 1)
 
 
 @row("T25", "`doTweakFlat`: does it change a pixel? (accepted, and it says that it does nothing)")
