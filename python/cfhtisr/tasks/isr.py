@@ -262,6 +262,8 @@ class IsrTask(
         reason = steps.missing(self, data)
         if reason is not None:
             raise RuntimeError(reason)
+        for name in steps.inert(self.config):
+            self.log.info("config.%s is set, but has no effect, as in the reference", name)
         self._check_geometry(exposure, data.camera)
         if self.config.doCrosstalk and type(self.crosstalk).run is CrosstalkTask.run:
             self.crosstalk.coefficients(detector)

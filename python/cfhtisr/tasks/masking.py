@@ -24,3 +24,4 @@ class MaskingTask(Task):
 
     def run(self, exposure: Exposure) -> None:
         """Leave the exposure as it is."""
+        self.log.info("The default masking task does nothing")

@@ -6,7 +6,7 @@ retargeting the subtask changes what a run does.
 
 from __future__ import annotations
 
-__all__ = ["STEPS", "Step", "missing"]
+__all__ = ["INERT", "STEPS", "Step", "inert", "missing"]
 
 import math
 from collections.abc import Callable
@@ -344,6 +344,32 @@ STEPS: tuple[Step, ...] = (
     Step("background", _background, "doMeasureBackground"),
 )
 """The sequence."""
+
+INERT = (
+    "fwhm",
+    "qa.doWriteOss",
+    "qa.doWriteFlattened",
+    "brighterFatterKernelFile",
+    "doTweakFlat",
+    "strayLight.doRotatorAngleCorrection",
+    "masking.doSpecificMasking",
+)
+"""Documented fields that the reference never read, or that have no effect there nor here."""
+
+
+def inert(config: Any) -> list[str]:
+    """Return the fields of `INERT` that are not at their default."""
+    found = []
+    for name in INERT:
+        *path, last = name.split(".")
+        owner = config
+        for part in path:
+            owner = getattr(owner, part)
+            owner = getattr(owner, "value", owner)  # of a subtask
+        field = getattr(owner, "_fields", {}).get(last)  # a retargeted task may lack it
+        if field is not None and getattr(owner, last) != field.default:
+            found.append(name)
+    return found
 
 
 def missing(task: IsrTask, data: IsrData) -> str | None:
