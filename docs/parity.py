@@ -21,6 +21,7 @@ from cfhtisr.isr import (
     background,
     brighter_fatter,
     calibration,
+    crosstalk,
     fringe,
     interpolation,
     overscan,
@@ -230,6 +231,17 @@ def n12(parity):
     fields = {"doApplyGains": True, "normalizeGains": True, "doVariance": False}
     image = run(parity, exposure, **fields).image.array
     return numbers([image[5, 3], image[5, -3]])
+
+
+@row(
+    "N13, T16",
+    "crosstalk 0.01 on A from B, 11 columns of 1050 and 9 of 150 ADU: A of 150 becomes [ADU]",
+)
+def n13(parity):
+    exposure = ccd(rows=12)
+    exposure.image.array[:, 33:-4] = 1050
+    crosstalk.subtract(exposure, [[0, 0.01], [0, 0]], parity=parity)
+    return numbers(exposure.image.array[5, [4, 23]], 6)
 
 
 @row("N14, T26", "brighter-fatter with a 3 x 3 kernel: first and last corrected row of 12")

@@ -118,7 +118,7 @@ SCENES = {
     "flatDataProductName": ("flat2", {}),
     "doCrosstalk": (False, CROSS),
     "doCrosstalkBeforeAssemble": (False, CROSS),
-    "crosstalk.minPixelToMask": (3000.0, CROSS),
+    "crosstalk.minPixelToMask": (1e6, CROSS),
     "crosstalk.crosstalkMaskPlane": ("CR", CROSS | {"crosstalk.minPixelToMask": 3000.0}),
     "crosstalk.useConfigCoefficients": (False, CROSS),
     "crosstalk.crosstalkValues": ([0.0, 0.03, 0.02, 0.0], CROSS),
@@ -256,21 +256,23 @@ def scene(words):
 
 def tall(raw, words):
     """Return a raw of 192 rows, with a bleed trail, a step in the middle and odd overscan rows."""
-    rows = 192
+    rows, strip = 192, 16
     rng = np.random.default_rng(6)
-    image = np.full((rows, 48), 1100.0)
-    image[:, 4:-4] += 500 + 20 * (np.arange(40) > 19)
+    image = np.full((rows, 40 + 2 * strip), 1100.0)
+    data = image[:, strip:-strip]
+    data += 500 + 20 * (np.arange(40) > 19)
     image += rng.normal(0, 3, image.shape)
-    image[50, :4] += 40
-    image[80:120, 18], image[120:150, 18] = 60000, 3000
+    image[50, :strip] += np.linspace(20, 300, strip)
+    data[80:120, 14], data[120:150, 14] = 60000, 3000
     if words == "tall, saturated":
-        image[20:180, 30:34] = 65535
+        data[20:180, 26:30] = 65535
     amps = []
-    for amp in raw.detector:
-        boxes = ("bbox", "raw_bbox", "raw_data_bbox", "raw_horizontal_overscan_bbox")
-        for name in boxes:
-            box = getattr(amp, name)
-            setattr(amp, name, Box2I(box.x0, 0, box.width, rows))
+    for n, amp in enumerate(raw.detector):
+        half = 20 + strip
+        amp.bbox = Box2I(20 * n, 0, 20, rows)
+        amp.raw_bbox = Box2I(half * n, 0, half, rows)
+        amp.raw_data_bbox = Box2I(half if n else strip, 0, 20, rows)
+        amp.raw_horizontal_overscan_bbox = Box2I((half + 20) * n, 0, strip, rows)
         amps.append(amp)
     detector = Detector("ccd00", 0, Box2I(0, 0, 40, rows), amps)
     planes = MaskedImage(np.round(image).astype(np.uint16))
