@@ -13,7 +13,6 @@ from lsst.pex.config import ConfigField, ConfigurableField
 
 import small_ccd
 from cfhtisr import Box2I, Detector, Exposure, IsrTask, MaskedImage
-from cfhtisr.tasks import steps
 from cfhtisr.tasks.cfht import CfhtIsrTask, CfhtIsrTaskConfig
 
 
@@ -167,9 +166,6 @@ SCENES = {
     "doUseSensorTransmission": (False, CURVES),
     "doUseAtmosphereTransmission": (False, CURVES),
 }
-
-PENDING: set[str] = set()
-"""Fields whose steps do not exist yet; those of `steps.UNAVAILABLE` count by themselves."""
 
 FIELDS = [name for name, _ in walk(CfhtIsrTaskConfig())]
 
@@ -338,9 +334,6 @@ def test_a_field_changes_something(name):
     value, on, *words = SCENES.get(name, (None, {}))
     if name not in SCENES:
         value = other(dict(walk(CfhtIsrTaskConfig()))[name])
-    waiting = set(getattr(steps, "UNAVAILABLE", ()))
-    if name in PENDING or waiting & ({name} | {field for field in on if on[field]}):
-        pytest.skip("its step does not exist yet")
     before, after = observe(on, *words), observe(on | {name: value}, *words)
     # These two are for what would fail without them.
     rescues = name in ("fallbackFilterName", "doTrimToMatchCalib")
@@ -350,7 +343,6 @@ def test_a_field_changes_something(name):
 
 def test_the_scenes_are_of_fields_that_exist():
     assert SCENES.keys() - set(FIELDS) == set()
-    assert PENDING - set(FIELDS) == set()
 
 
 def test_an_observation_repeats():
