@@ -255,3 +255,17 @@ def test_a_report_is_json_even_of_odd_numbers():
     one, other = json.loads(report.to_json())
     assert (one["ccd"], other["ccd"]) == (0, 1)
     assert other["facts"] == {"sky": None, "planes": {"SAT": 1}, "list": [None]}
+
+
+@pytest.mark.parametrize("layout", ["ccd", "mosaic"])
+def test_thumbnails_lie_beside_the_products(layout, files, tmp_path):
+    plan = plan_for(files, tmp_path / "out", layout=layout)
+    plan.config.qa.doThumbnailOss = plan.config.qa.doThumbnailFlattened = True
+    report = run([files.raw], plan)
+    assert not [each for each in report.outcomes if each.status != "done"]
+    made = {path.name for path in (tmp_path / "out").glob("*.png")}
+    assert made == {
+        f"{stem(files.raw)}-ccd{ccd:02d}.{kind}.png"
+        for ccd in CCDS
+        for kind in ("oss", "flattened")
+    }

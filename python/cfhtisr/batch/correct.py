@@ -24,6 +24,7 @@ from cfhtisr.images.exposure import Exposure
 from cfhtisr.io import open_raw, write_exposure
 from cfhtisr.io.exposure_file import read_provenance
 from cfhtisr.io.mosaic import MosaicWriter
+from cfhtisr.io.picture_file import write_picture
 from cfhtisr.io.raw import Checksum, RawFile
 from cfhtisr.io.verify import verify
 from cfhtisr.io.weight_map import write_weight
@@ -95,6 +96,10 @@ class Plan:
         name = self.product(raw, ccd).stem
         return self.output / f"{name}.weight.fits", self.output / f"{name}.flag.fits"
 
+    def thumbnail(self, raw: Path, ccd: int, kind: str) -> Path:
+        """Return the path of a thumbnail of a CCD, ``oss`` or ``flattened``."""
+        return self.output / f"{self.product(raw, ccd).stem}.{kind}.png"
+
 
 def stem(path: Path) -> str:
     """Return the name of a raw without its suffixes."""
@@ -145,7 +150,7 @@ class Worker:
                     and _finished(product, provenance[FINGERPRINT], plan.weight)
                 ):
                     return Outcome(path.name, ccd, "skipped", str(product), warnings=warned)
-                exposure, facts = self._correct(raw, inputs)
+                exposure, facts = self._correct(raw, inputs, path, ccd)
                 write_exposure(
                     exposure, product, overwrite=True, sync=plan.sync, provenance=provenance
                 )
@@ -217,7 +222,7 @@ class Worker:
         with self._watched() as warned:
             try:
                 raw, inputs = self._inputs(path, ccd, n_ccd)
-                exposure, facts = self._correct(raw, inputs)
+                exposure, facts = self._correct(raw, inputs, path, ccd)
                 self._write_maps(exposure, path, ccd)
             except Exception as error:
                 return _failure(path, ccd, error, warned), {}
@@ -288,10 +293,15 @@ class Worker:
         return self._plan.calibrations.fringe is None or self._task.fringe.checkFilter(raw)
 
     def _correct(
-        self, raw: Exposure, inputs: Mapping[str, tuple[Any, str]]
+        self, raw: Exposure, inputs: Mapping[str, tuple[Any, str]], path: Path, ccd: int
     ) -> tuple[Exposure, dict[str, Any]]:
         arguments = {name: value for name, (value, _) in inputs.items() if name != "raw"}
-        exposure = self._task.run(raw, **arguments).exposure
+        result = self._task.run(raw, **arguments)
+        exposure = result.exposure
+        for kind in ("oss", "flattened"):
+            thumb = getattr(result, f"{kind}Thumb")
+            if thumb is not None:
+                write_picture(self._plan.thumbnail(path, ccd, kind), thumb, sync=self._plan.sync)
         if self._plan.units == "electron":
             in_electrons(exposure)
         facts = measure(exposure)
