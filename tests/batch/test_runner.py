@@ -262,7 +262,7 @@ def test_thumbnails_lie_beside_the_products(layout, files, tmp_path):
     plan = plan_for(files, tmp_path / "out", layout=layout)
     plan.config.qa.doThumbnailOss = plan.config.qa.doThumbnailFlattened = True
     report = run([files.raw], plan)
-    assert not [each for each in report.outcomes if each.status != "done"]
+    assert {each.status for each in report} == {"done"}
     made = {path.name for path in (tmp_path / "out").glob("*.png")}
     assert made == {
         f"{stem(files.raw)}-ccd{ccd:02d}.{kind}.png"
