@@ -27,3 +27,18 @@ def test_a_small_demo_passes(tmp_path):
     for line in (tmp_path / "demo.txt").read_text().splitlines():
         if line.startswith(("03 ", "28 ")):
             assert "nan" not in line
+
+
+def test_a_table_of_what_each_step_leaves(tmp_path, capsys):
+    from cfhtisr.cli.main import main
+
+    assert main(["demo", "--steps", "--small", "--ccds", "7", "-o", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (tmp_path / "steps.txt").read_text().splitlines() == lines
+    starts = [n for n, line in enumerate(lines) if "simulated: image less truth" in line]
+    assert [lines[n].partition(",")[0] for n in starts] == ["i.MP9703", "z.MP9901"]
+    for first, last in ((starts[0], starts[1]), (starts[1], len(lines))):
+        rows = {line.split()[0]: line.split()[1:] for line in lines[first + 2 : last]}
+        scatter = {step: float(values[1]) for step, values in rows.items()}
+        assert scatter["doAssembleCcd"] > scatter["doFlat"] > 1.1 * scatter["doFringe"]
+        assert abs(float(rows["postISRCCD"][0])) < 0.3 < abs(float(rows["doAssembleCcd"][0]))

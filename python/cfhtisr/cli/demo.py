@@ -35,6 +35,9 @@ Everything is written below DIR: simulated/, corrected/, run.json (what cfhtisr 
 demo.txt (the table), demo.png.
 A full demo takes up to 8 GB and, on two cores, less than five minutes. With --small the cells
 have fewer pixels and noisier medians, so that the limit of the residual grows accordingly.
+
+With --steps it corrects only the first CCD, simulated in i and in z, and prints what is left
+against the truth after each step (also DIR/steps.txt); nothing is judged.
 """
 
 _REALISTIC = """\
@@ -63,6 +66,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     add("--ccds", type=ccd_list, metavar="LIST", help="some CCDs only, such as 0,3..5")
     add("--seed", type=int, default=1, help="seed of the simulation (1)")
     add("--realistic", action="store_true", help="gains and noise differ from the header's")
+    add(
+        "--steps",
+        action="store_true",
+        help="only one CCD in i and in z: what is left against the truth after each step",
+    )
     add("--no-picture", action="store_true", help="draw nothing (and need no matplotlib)")
     keep = parser.add_mutually_exclusive_group()
     keep.add_argument("--keep", action="store_true", help="keep all files (the default)")
@@ -82,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     rows, columns = (576, 512) if options.small else (4612, 2048)
     folder: Path = options.output
     try:
-        if not options.no_picture:
+        if not options.no_picture and not options.steps:
             require_matplotlib()
         settings = Settings(
             ccds=options.ccds or (),
@@ -92,6 +100,13 @@ def run(options: argparse.Namespace) -> int:
             realistic=options.realistic,
         )
         folder.mkdir(parents=True, exist_ok=True)
+        if options.steps:
+            from cfhtisr.cli._steps import table
+
+            text = "\n".join(table(settings, folder / "steps"))
+            print(text)
+            (folder / "steps.txt").write_text(text + "\n", "utf-8")
+            return 0
         _check_disk(settings, folder)
         with progress("1/3 simulate") as report:
             files = simulate_files(
