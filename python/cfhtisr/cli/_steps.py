@@ -14,7 +14,7 @@ from cfhtisr.batch.calibrations import KINDS, CalibrationPaths, Calibrations
 from cfhtisr.io import open_raw
 from cfhtisr.simulate.files import simulate_files
 from cfhtisr.simulate.truth import Truth, read_truth
-from cfhtisr.tasks.cfht import CfhtIsrTask, CfhtIsrTaskConfig
+from cfhtisr.tasks.cfht import CfhtIsrTask
 
 if TYPE_CHECKING:
     from cfhtisr.images import Exposure
@@ -61,7 +61,7 @@ def residuals(settings: "Settings", folder: Path) -> list[tuple[str, float, floa
     files = simulate_files(settings, folder, workers=1)
     names: dict[str, Any] = {kind: files.paths[kind] for kind in (*KINDS, "defects")}
     calibrations = Calibrations(CalibrationPaths(**names))
-    config = CfhtIsrTaskConfig()
+    config: Any = CfhtIsrTask.ConfigClass()
     if settings.columns < _SMALL:
         config.fringe.large = 25
     task = _Watched(config=config, log=logging.getLogger("cfhtisr.steps"))
@@ -69,7 +69,7 @@ def residuals(settings: "Settings", folder: Path) -> list[tuple[str, float, floa
     try:
         with open_raw(files.raw) as file:
             raw = file.read(ccd)
-        inputs = {}
+        inputs: dict[str, Any] = {}
         for kind in KINDS:
             found = calibrations.frame(kind, raw, settings.n_ccd)
             assert found is not None
