@@ -43,6 +43,11 @@ def whole(tmp_path_factory):
     return {kind: make(kind, tmp_path_factory.mktemp("fuzz")) for kind in KINDS}
 
 
+# Counted round the file, so that what is drawn does not depend on how long that is.
+places = st.integers(0, 2**20)
+words = st.one_of(*(st.binary(min_size=n, max_size=n) for n in (1, 4, 8)), st.just(b"\xff" * 8))
+
+
 @pytest.fixture(scope="module")
 def target(tmp_path_factory):
     return tmp_path_factory.mktemp("fuzz") / "damaged.fits"
@@ -51,19 +56,26 @@ def target(tmp_path_factory):
 def judge(path, data, checksum="error"):
     """Read everything; return the arrays, or the text of the error."""
     path.write_bytes(data)
-    # Of the processor, because the machine may be busy with other things.
-    start = time.process_time()
+    results, seconds = [], []
+    # Time of the processor, and the best of three: the machine may be busy with other things.
+    while not seconds or (min(seconds) >= 0.5 and len(seconds) < 3):
+        start = time.process_time()
+        results.append(read_all(path, checksum))
+        seconds.append(time.process_time() - start)
+    assert min(seconds) < 0.5
+    assert isinstance(results[0], list) or str(path) in results[0]
+    return results[0]
+
+
+def read_all(path, checksum):
     try:
         with FitsFile(path, checksum) as file:
             damage = file.damage
             arrays = [file.read(hdu.index) for hdu in file.hdus if hdu.shape is not None]
             [hdu.header for hdu in file.hdus]
-        result = damage or arrays
+        return damage or arrays
     except FileFormatError as error:
-        result = str(error)
-    assert time.process_time() - start < 0.5
-    assert isinstance(result, list) or str(path) in result
-    return result
+        return str(error)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -82,12 +94,11 @@ def test_truncated_anywhere(whole, target, kind, data):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@given(data=st.data())
-def test_changed_anywhere(whole, target, kind, data):
+@given(st.lists(st.tuples(places, st.integers(0, 7)), min_size=1, max_size=3))
+def test_changed_anywhere(whole, target, kind, changes):
     raw = bytearray(whole[kind])
-    for _ in range(data.draw(st.integers(1, 3))):
-        place = data.draw(st.integers(0, len(raw) - 1))
-        raw[place] ^= 1 << data.draw(st.integers(0, 7))
+    for place, bit in changes:
+        raw[place % len(raw)] ^= 1 << bit
     result = judge(target, bytes(raw))
     if isinstance(result, list):
         # The checksums see what they cover; the primary and lost names change no pixel.
@@ -97,30 +108,26 @@ def test_changed_anywhere(whole, target, kind, data):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@given(data=st.data())
-def test_changed_without_a_checksum(whole, target, kind, data):
+@given(st.lists(st.tuples(places, words), min_size=1, max_size=20))
+def test_changed_without_a_checksum(whole, target, kind, changes):
     raw = bytearray(whole[kind])
-    for _ in range(data.draw(st.integers(1, 20))):
-        place = data.draw(st.integers(0, len(raw) - 1))
-        length = data.draw(st.sampled_from([1, 4, 8]))
-        new = data.draw(
-            st.one_of(st.binary(min_size=length, max_size=length), st.just(b"\xff" * 8))
-        )
+    for place, new in changes:
+        place %= len(raw)
         raw[place : place + len(new)] = new
     judge(target, bytes(raw), "ignore")
 
 
 @pytest.mark.parametrize("kind", ["plain", "RICE_1", "GZIP_2", "quantised"])
-@given(data=st.data())
-def test_odd_numbers_in_headers(whole, target, kind, data):
+@given(st.lists(st.tuples(places, ODD), min_size=1, max_size=3))
+def test_odd_numbers_in_headers(whole, target, kind, changes):
     raw = bytearray(whole[kind])
     cards = [
         place
         for place in range(0, len(raw) - 80, 80)
         if raw[place + 8 : place + 10] == b"= " and raw[place : place + 8].isascii()
     ]
-    changes = data.draw(st.lists(st.tuples(st.sampled_from(cards), ODD), min_size=1, max_size=3))
-    for place, value in changes:
+    for number, value in changes:
+        place = cards[number % len(cards)]
         raw[place + 10 : place + 80] = f"{value:>20}".encode().ljust(70)
     tracemalloc.start()
     try:
