@@ -1,8 +1,7 @@
-//! Tiles of a raw MegaCam CCD, 4644 rows of 2112 pixels: Rice code, plain pixels, their sum.
+//! Tiles of a raw MegaCam CCD, 4644 rows of 2112 pixels: Rice code, plain pixels.
 
 use std::hint::black_box;
 
-use cfhtisr::checksum::datasum;
 use cfhtisr::codec::{Algorithm, Coding, Grid, Store, Tile, decode};
 use cfhtisr::pixels::{Pixel, unpack};
 use cfhtisr::rice::Width;
@@ -85,9 +84,6 @@ fn bench(criterion: &mut Criterion) {
     let raw = vec![0x5a_u8; ROWS * COLUMNS * 2];
     criterion.bench_function("codec/unpack", |bencher| {
         bencher.iter(|| unpack(black_box(&raw), Pixel::I16, None, &mut out));
-    });
-    criterion.bench_function("codec/datasum", |bencher| {
-        bencher.iter(|| datasum(black_box(&raw), 0, 0));
     });
 }
 

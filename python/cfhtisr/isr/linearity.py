@@ -19,6 +19,7 @@ __all__ = [
 import itertools
 import logging
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -164,7 +165,7 @@ class _Linearizer:
         return [(amp, _pixels(plane.subset(amp.bbox))) for amp in detector]
 
 
-class _ByCoefficients(_Linearizer):
+class _ByCoefficients(_Linearizer, ABC):
     """A linearizer that reads all from the amplifiers."""
 
     def __call__(self, image: Any, detector: Detector, log: Any = None) -> LinearizeResult:
@@ -208,8 +209,9 @@ class _ByCoefficients(_Linearizer):
             )
         return terms
 
+    @abstractmethod
     def _correct(self, pixels: Pixels, terms: tuple[float, ...]) -> None:
-        raise NotImplementedError
+        """Correct the pixels of an amplifier in place."""
 
 
 class LinearizeSquared(_ByCoefficients):
