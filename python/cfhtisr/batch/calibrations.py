@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 from astropy.io.fits import Header
+from numpy.typing import NDArray
 
 from cfhtisr.camera.filters import lookup
 from cfhtisr.errors import FileFormatError
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.images.geom import Box2I
 from cfhtisr.io import FitsFile, open_raw, read_exposure
+from cfhtisr.io.crosstalk_table import read_crosstalk
 from cfhtisr.io.defects import read_defects
 from cfhtisr.io.hdu import Hdu
 from cfhtisr.io.raw import Checksum, RawFile
@@ -39,7 +41,7 @@ class CalibrationPaths:
 
     Several fringe frames are fitted together. Each path is a multi-extension file with the
     CCDs, a file of one CCD, or a directory of files of one CCD each, named so that ``ccdNN``
-    occurs in the name.
+    occurs in the name; ``crosstalk`` is one text file.
     """
 
     bias: Path | None = None
@@ -47,6 +49,7 @@ class CalibrationPaths:
     flat: Path | None = None
     fringe: Path | tuple[Path, ...] | None = None
     defects: Path | None = None
+    crosstalk: Path | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -164,6 +167,21 @@ class Calibrations:
         corners = sorted((box.x0, box.y0, box.x1, box.y1) for box in boxes)
         digest = hashlib.sha256(repr(corners).encode()).hexdigest()[:16]
         return boxes, f"{path.name}[{raw.detector.name}] {len(boxes)} boxes SHA256 {digest}"
+
+    def crosstalk(self, raw: Exposure) -> tuple[NDArray[np.float32] | None, str] | None:
+        """Return the crosstalk matrix of the CCD of a raw, and its identity.
+
+        The matrix is None if the file does not have the CCD; the identity says so.
+        """
+        path = self.paths.crosstalk
+        if path is None:
+            return None
+        assert raw.detector is not None
+        matrix = read_crosstalk(path, raw.detector)
+        if matrix is None:
+            return None, f"not applied: {raw.detector.name} is not in {path.name}"
+        digest = hashlib.sha256(matrix.astype("<f4").tobytes()).hexdigest()[:16]
+        return matrix, f"{path.name}[{raw.detector.name}] SHA256 {digest}"
 
     def close(self) -> None:
         """Close the files and let go of the frames."""

@@ -2,6 +2,7 @@
 
 __all__ = ["Plan", "Worker", "describe", "stem"]
 
+import copy
 import hashlib
 import json
 import logging
@@ -125,6 +126,11 @@ class Worker:
         self._plan = plan
         self._stopped = stopped
         self._task = CfhtIsrTask(config=plan.config, log=logging.getLogger("cfhtisr"))
+        self._uncrossed = self._task
+        if plan.calibrations.crosstalk is not None:  # for CCDs that its file does not have
+            config = copy.copy(plan.config)
+            config.doCrosstalk = False
+            self._uncrossed = CfhtIsrTask(config=config, log=logging.getLogger("cfhtisr"))
         self._calibrations = Calibrations(plan.calibrations, plan.checksum)
         self._raws: dict[Path, RawFile] = {}
         settings = json.dumps(values_of(plan.config), sort_keys=True, default=repr)
@@ -286,6 +292,9 @@ class Worker:
         boxes = self._calibrations.defects(raw)
         if boxes is not None:
             inputs["defects"] = boxes
+        crosstalk = self._calibrations.crosstalk(raw)
+        if crosstalk is not None:
+            inputs["crosstalk"] = crosstalk
         return raw, inputs
 
     def _has_fringes(self, raw: Exposure) -> bool:
@@ -296,7 +305,15 @@ class Worker:
         self, raw: Exposure, inputs: Mapping[str, tuple[Any, str]], path: Path, ccd: int
     ) -> tuple[Exposure, dict[str, Any]]:
         arguments = {name: value for name, (value, _) in inputs.items() if name != "raw"}
-        result = self._task.run(raw, **arguments)
+        task = self._task
+        if "crosstalk" in arguments:
+            matrix = arguments.pop("crosstalk")
+            if matrix is None:
+                task = self._uncrossed
+            elif raw.detector is not None:
+                raw.detector = raw.detector.copy()  # many exposures may share the one that came
+                raw.detector.crosstalk = matrix
+        result = task.run(raw, **arguments)
         exposure = result.exposure
         for kind in ("oss", "flattened"):
             thumb = getattr(result, f"{kind}Thumb")

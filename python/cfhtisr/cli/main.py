@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from cfhtisr import __version__
 
 _FORMAT = "%(levelname)s %(name)s: %(message)s"
-COMMANDS = ("run", "info", "verify", "config", "simulate", "demo")
+COMMANDS = ("run", "info", "verify", "config", "measure-crosstalk", "simulate", "demo")
 
 _EPILOG = """\
 examples:
@@ -36,7 +36,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-v", "--verbose", action="count", default=0, help="log more; twice: debug")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for name in COMMANDS:
-        importlib.import_module(f"cfhtisr.cli.{name}").add_parser(commands)
+        module = name.replace("-", "_")
+        importlib.import_module(f"cfhtisr.cli.{module}").add_parser(commands)
     for command in commands.choices.values():
         # Before or after the name of the command: nobody remembers which.
         command.add_argument(

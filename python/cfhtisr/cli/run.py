@@ -57,6 +57,7 @@ def add_parser(commands: Any) -> None:
         ("flat", "master flat, of the filter of the raws"),
         ("fringe", "master fringe frame, of the filter of the raws; may be given several times"),
         ("defects", "FITS table, Elixir mask, DS9 regions or list of boxes"),
+        ("crosstalk", "table of measure-crosstalk; the CCDs in it are corrected"),
     ):
         action = "append" if kind == "fringe" else "store"
         group.add_argument(f"--{kind}", type=Path, metavar="F", help=text, action=action)
@@ -100,7 +101,12 @@ def run(options: argparse.Namespace) -> int:
     from cfhtisr.io.atomic import AtomicFile
 
     paths = batch.CalibrationPaths(
-        options.bias, options.dark, options.flat, options.fringe, options.defects
+        options.bias,
+        options.dark,
+        options.flat,
+        options.fringe,
+        options.defects,
+        options.crosstalk,
     )
     config = configuration(options)
     off = match_calibrations(config, paths, options.overrides)

@@ -12,6 +12,8 @@ from cfhtisr.tasks.cfht import CfhtIsrTaskConfig
 _FLAGS = {"bias": "doBias", "dark": "doDark", "flat": "doFlat", "fringe": "doFringe"} | {
     "defects": "doDefect"
 }
+# Off unless asked for: without the file the configuration says whether.
+_BY_FILE = {"crosstalk": "doCrosstalk"}
 
 
 def configuration(options: argparse.Namespace) -> CfhtIsrTaskConfig:
@@ -51,6 +53,16 @@ def match_calibrations(
         setattr(config, flag, given)
         if not given:
             off.append(kind)
+    for kind, flag in _BY_FILE.items():
+        if getattr(paths, kind) is None:
+            continue
+        if flag in asked and not getattr(config, flag):
+            raise ValueError(f"the call has -c {flag}={asked[flag]} and --{kind}, which contradict")
+        setattr(config, flag, True)
+    if paths.crosstalk is not None and config.crosstalk.useConfigCoefficients:
+        raise ValueError(
+            "crosstalk.useConfigCoefficients is set and --crosstalk is given, which contradict"
+        )
     return off
 
 
