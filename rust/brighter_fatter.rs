@@ -3,15 +3,15 @@
 //! With image `F` and kernel `K` the correction is `F + div(F grad(K * F)) / 2`. `F` is known
 //! only with the effect in it, so that the correction is iterated.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Zip, s};
 use rayon::prelude::*;
 
 use crate::error::KernelError;
 
 /// Rows that share one conversion to `f64`.
 const BLOCK: usize = 32;
-/// Pixels whose sums are kept in registers.
-const LANES: usize = 8;
+/// Pixels whose sums are kept in registers: enough of them that no addition waits for another.
+const LANES: usize = 24;
 
 /// The rows and columns that the derivatives cannot use, at each end.
 #[derive(Clone, Copy)]
@@ -67,7 +67,7 @@ pub fn correct_brighter_fatter(
     let margins = Margins::of(kernel.nrows(), v17);
     let (rows, columns) = image.dim();
     let mut work = Array2::zeros((rows, columns));
-    work.zip_mut_with(&image, |to, from| *to = number(*from));
+    Zip::from(&mut work).and(&image).par_for_each(|to, from| *to = number(*from));
     let mut next = work.clone();
     let mut smooth = Array2::zeros((margins.inner(rows), margins.inner(columns)));
     let mut iterations = 0;
@@ -85,7 +85,7 @@ pub fn correct_brighter_fatter(
             break;
         }
     }
-    image.zip_mut_with(&work, |to, from| {
+    Zip::from(&mut image).and(&work).par_for_each(|to, from| {
         if !to.is_nan() {
             *to = *from;
         }
