@@ -1,4 +1,6 @@
 //! A frame of 32-bit pixels: exact order statistics by two counts of 16 bits, without a copy.
+//!
+//! Of a frame that is not large the values are selected in a copy instead: the same ones.
 
 use std::cell::OnceCell;
 
@@ -8,6 +10,8 @@ use super::{Distribution, Moments, Sample, stable};
 const BINS: usize = 1 << 16;
 /// Tables that take turns, because neighbours often fall into one bin and would wait for it.
 const TURNS: usize = 4;
+/// Blocks up to which gathering the keys costs less than clearing the tables.
+const FEW: usize = 16;
 
 /// A pixel whose order is that of an unsigned number.
 pub(super) trait Key: Sample + PartialOrd {
@@ -137,6 +141,25 @@ impl<'s, 'a, T: Key> Frame<'s, 'a, T> {
         })
     }
 
+    /// The values of some ranks, selected among all of them.
+    #[allow(clippy::cast_possible_truncation, reason = "a rank is an index")]
+    fn selected(&self, ranks: &[u64]) -> Vec<f64> {
+        let parts = self.source.map(|values| {
+            let finite = values.iter().filter(|value| value.finite());
+            finite.map(|value| value.key()).collect::<Vec<u32>>()
+        });
+        let mut keys = parts.concat();
+        let mut order = ranks.to_vec();
+        order.sort_unstable();
+        order.dedup();
+        let mut start = 0;
+        for rank in order.into_iter().map(|rank| rank as usize) {
+            keys[start..].select_nth_unstable(rank - start);
+            start = rank + 1;
+        }
+        ranks.iter().map(|&rank| value_of::<T>(u64::from(keys[rank as usize]))).collect()
+    }
+
     /// Where a rank falls: its bin, and its rank therein.
     fn locate(&self, rank: u64) -> (usize, u64) {
         locate(self.bins(), rank)
@@ -152,6 +175,9 @@ impl<T: Key> Distribution for Frame<'_, '_, T> {
     }
 
     fn ranked(&self, ranks: &[u64]) -> Vec<f64> {
+        if self.source.blocks() <= FEW {
+            return self.selected(ranks);
+        }
         let places: Vec<_> = ranks.iter().map(|&rank| self.locate(rank)).collect();
         let mut wanted: Vec<_> = places.iter().map(|place| place.0).collect();
         wanted.sort_unstable();

@@ -52,6 +52,13 @@ def test_compute_equals_the_oracle(planes, and_mask, n_sigma, n_iter):
     check(*planes, and_mask, n_sigma, n_iter)
 
 
+@settings(max_examples=3)  # of so many pixels that they are counted instead of gathered
+@given(planes(pixels, shapes(min_side=1)), flags, widths)
+def test_compute_equals_the_oracle_for_huge_frames(planes, and_mask, n_sigma):
+    image, mask = (np.resize(plane, (521, 509)) for plane in planes)
+    check(image, mask, and_mask, n_sigma)
+
+
 @settings(max_examples=8)
 @given(planes(pixels, shapes(min_side=1)), flags, widths)
 def test_compute_equals_the_oracle_for_large_frames(planes, and_mask, n_sigma):
