@@ -4,7 +4,9 @@
 //! `python`, compiled only with the feature of that name.
 
 pub mod assembly;
+pub mod background;
 pub mod bad_regions;
+pub mod binning;
 pub mod brighter_fatter;
 pub mod calibration;
 pub mod checksum;

@@ -5,7 +5,9 @@
 #![allow(missing_docs, reason = "the Python faces hold the documentation")]
 
 mod assembly;
+mod background;
 mod bad_regions;
+mod binning;
 mod brighter_fatter;
 mod calibration;
 mod checksum;
@@ -70,7 +72,11 @@ mod _kernels {
     #[pymodule_export]
     use super::assembly::place;
     #[pymodule_export]
+    use super::background::mesh_levels;
+    #[pymodule_export]
     use super::bad_regions::fill_bad_regions;
+    #[pymodule_export]
+    use super::binning::bin_planes;
     #[pymodule_export]
     use super::brighter_fatter::correct_brighter_fatter;
     #[pymodule_export]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 __all__ = [
     "Inflater",
     "apply_lookup_table",
+    "bin_planes",
     "correct_brighter_fatter",
     "datasum",
     "decode_tiles",
@@ -22,6 +23,7 @@ __all__ = [
     "mask_boxes",
     "mask_nans",
     "measure_fringe",
+    "mesh_levels",
     "num_threads",
     "overscan_fit",
     "overscan_integer_median",
@@ -52,8 +54,21 @@ _Planes = tuple[_F32, _I32, _F32]
 # assembly
 def place(target: _Planes, raw: _Planes, flip_x: bool, flip_y: bool) -> None: ...
 
+# background
+def mesh_levels(
+    image: _F32,
+    mask: _I32,
+    starts: tuple[_I64, _I64],
+    size: tuple[int, int],
+    clipping: tuple[int, float, int],
+    clip: bool,
+) -> _F64: ...
+
 # bad_regions
 def fill_bad_regions(image: _F32, mask: _I32, bad: int, repaired: int, value: float) -> int: ...
+
+# binning
+def bin_planes(target: _Planes, planes: _Planes, rows: int, columns: int) -> None: ...
 
 # brighter_fatter
 def correct_brighter_fatter(

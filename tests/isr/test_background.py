@@ -1,3 +1,4 @@
+import itertools
 import math
 import statistics as standard
 
@@ -5,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
+from cfhtisr import _kernels, set_num_threads
 from cfhtisr.images import Mask, MaskedImage
 from cfhtisr.isr import background, statistics
-from strategies import masked_images, shapes
+from oracle import background as oracle
+from strategies import flags, masked_images, planes, shapes
 
 
 def slowly(planes, mesh_x, mesh_y, clip):
@@ -57,6 +60,40 @@ def test_it_equals_plain_loops(data, mesh_x, mesh_y, clip):
         wide = {"rel": 1e-6, "abs": 1e-6}
         assert found.peak_to_peak == pytest.approx(flat[0], **wide)
         assert found.rms == pytest.approx(flat[1], **wide)
+
+
+@given(st.data(), st.integers(1, 9), st.integers(1, 9), st.booleans(), flags)
+def test_levels_equal_the_oracle(data, width, height, clip, reject):
+    image, mask = data.draw(planes(shape=data.draw(shapes(1, 20))))
+    starts = tuple(np.arange(0, length, 3) for length in image.shape)
+    arguments = starts, (height, width), (reject, 2.7, 3), clip
+    levels = _kernels.mesh_levels(image, mask, *arguments)
+    wanted = oracle.mesh_levels(image.tolist(), mask.tolist(), *arguments)
+    # The oracle's sums are exact; ours are rounded, by so much of the largest that was added.
+    scale = float(np.abs(image[np.isfinite(image)]).max(initial=0.0))
+    assert_allclose(levels, wanted, rtol=1e-12, atol=1e-14 * scale)
+
+
+@pytest.mark.parametrize("size", [(40, 40), (150, 200)])
+def test_levels_are_those_of_the_cells_whatever_the_number_of_threads(size):
+    rng = np.random.default_rng(3)
+    image = rng.normal(1000, 10, (330, 460)).astype(np.float32)
+    mask = (rng.random(image.shape) < 0.1).astype(np.int32)
+    starts = np.arange(0, 330, size[0]), np.arange(0, 460, size[1])
+    for threads in (1, 2, None):
+        set_num_threads(threads)
+        levels = _kernels.mesh_levels(image, mask, starts, size, (1, 3.0, 3), True)
+        for (j, y), (i, x) in itertools.product(*map(enumerate, starts)):
+            cell = slice(y, y + size[0]), slice(x, x + size[1])
+            wanted = statistics.compute(image[cell], "MEANCLIP", mask[cell], 1)
+            assert_array_equal(levels[j, i], wanted)
+
+
+def test_the_kernel_refuses_cells_beyond_the_image():
+    image, mask, at = np.zeros((4, 4), np.float32), np.zeros((4, 4), np.int32), np.array([0])
+    for starts, size in (((at, at + 4), (2, 2)), ((at - 1, at), (2, 2)), ((at, at), (0, 2))):
+        with pytest.raises(ValueError, match=r"wanted 0\.\.4"):
+            _kernels.mesh_levels(image, mask, starts, size, (0, 3.0, 3), True)
 
 
 def test_a_mesh_of_megacam_covers_the_ccd():

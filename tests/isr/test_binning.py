@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from cfhtisr.images import MaskedImage
 from cfhtisr.isr import binning
+from oracle import binning as oracle
 from strategies import masked_images, shapes
 
 
@@ -45,6 +46,15 @@ def test_blocks_of_one_pixel_give_the_image_itself():
     ):
         assert_array_equal(got, wanted)
         assert not np.shares_memory(got, wanted)
+
+
+@given(st.data(), st.integers(1, 5), st.integers(1, 5))
+def test_it_equals_the_oracle(data, x, y):
+    planes = data.draw(masked_images(shape=data.draw(shapes(0, 12))))
+    binned = binning.bin_image(planes, x, y)
+    wanted = oracle.bin_planes(*(plane.tolist() for plane in planes.getArrays()), y, x)
+    for got, rows in zip(binned.getArrays(), wanted, strict=True):
+        assert_array_equal(got, np.array(rows, np.float64).reshape(got.shape))
 
 
 @pytest.mark.parametrize("sizes", [(0, 1), (1, 0), (-2, 2)])

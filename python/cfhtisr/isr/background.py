@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cfhtisr import _kernels
 from cfhtisr.images import Mask, MaskedImage
 from cfhtisr.isr import statistics
 from cfhtisr.isr._planes import source
@@ -105,19 +106,15 @@ def measure(
     reject = Mask.bitmask(list(planes))
     options: Any = {"and_mask": reject, "n_sigma": n_sigma, "n_iter": n_iter}
     level, sigma = statistics.compute(image, ("MEDIAN", "STDEVCLIP"), mask, **options)
-    rows, columns = _spans(image.shape[0], size_y), _spans(image.shape[1], size_x)
-    what = "MEANCLIP" if clip else "MEAN"
-    cells = np.full((len(rows), len(columns)), np.nan)
-    for j, row in enumerate(rows):
-        for i, column in enumerate(columns):
-            cells[j, i] = statistics.compute(image[row, column], what, mask[row, column], **options)
+    rows, columns = _starts(image.shape[0], size_y), _starts(image.shape[1], size_x)
+    size = min(size_y // 2 * 2, image.shape[0]), min(size_x // 2 * 2, image.shape[1])
+    clipping = reject, n_sigma, n_iter
+    cells = _kernels.mesh_levels(image, mask, (rows, columns), size, clipping, clip)
     return Background(level, sigma, cells, size_x, size_y, *_flatness(cells))
 
 
-def _spans(length: int, mesh: int) -> list[slice]:
-    half = mesh // 2
-    starts = range(0, (length + half) // mesh * mesh, mesh)
-    return [slice(start, min(start + 2 * half, length)) for start in starts]
+def _starts(length: int, mesh: int) -> NDArray[np.int64]:
+    return np.array(range(0, (length + mesh // 2) // mesh * mesh, mesh), np.int64)
 
 
 def _flatness(cells: NDArray[np.float64]) -> tuple[float, float]:

@@ -3,13 +3,12 @@
 __all__ = ["bin_image"]
 
 import operator
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cfhtisr import _kernels
 from cfhtisr.images import MaskedImage
-from cfhtisr.isr._planes import source
+from cfhtisr.isr._planes import source, target
 
 
 def bin_image(masked_image: MaskedImage, x: int, y: int | None = None) -> MaskedImage:
@@ -51,20 +50,9 @@ def bin_image(masked_image: MaskedImage, x: int, y: int | None = None) -> Masked
     for name, size in (("x", columns), ("y", rows)):
         if size < 1:
             raise ValueError(f"{name} is {size}, wanted at least 1 pixel")
-    count = rows * columns
-    # infinities of both signs cancel to NaN, and a sum may leave the range of float32
-    with np.errstate(invalid="ignore", over="ignore"):
-        return MaskedImage(
-            (_sums(image, rows, columns) / count).astype(np.float32),
-            np.bitwise_or.reduce(_blocks(mask, rows, columns), axis=(1, 3), initial=0),
-            (_sums(variance, rows, columns) / count**2).astype(np.float32),
-        )
-
-
-def _blocks(plane: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
-    high, wide = plane.shape[0] // rows, plane.shape[1] // columns
-    return plane[: high * rows, : wide * columns].reshape(high, rows, wide, columns)
-
-
-def _sums(plane: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float64]:
-    return np.asarray(_blocks(plane, rows, columns).sum(axis=(1, 3), dtype=np.float64))
+    shape = image.shape[0] // rows, image.shape[1] // columns
+    binned = MaskedImage(
+        np.empty(shape, np.float32), np.empty(shape, np.int32), np.empty(shape, np.float32)
+    )
+    _kernels.bin_planes(target("binned", binned), (image, mask, variance), rows, columns)
+    return binned
