@@ -16,6 +16,7 @@ import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
+from cfhtisr.camera.detector import Detector
 from cfhtisr.camera.filters import lookup
 from cfhtisr.errors import FileFormatError
 from cfhtisr.images.exposure import Exposure
@@ -24,11 +25,16 @@ from cfhtisr.io import FitsFile, open_raw, read_exposure
 from cfhtisr.io.crosstalk_table import read_crosstalk
 from cfhtisr.io.defects import read_defects
 from cfhtisr.io.hdu import Hdu
+from cfhtisr.io.linearity_file import read_linearity
 from cfhtisr.io.raw import Checksum, RawFile
 from cfhtisr.isr.assembly import assemble
 from cfhtisr.isr.conversion import to_float
+from cfhtisr.isr.linearity import LINEARIZERS, LinearizeLookupTable
 
 _log = logging.getLogger(__name__)
+
+LinearizerOf = tuple[Detector, Any]
+"""A CCD with its coefficients, and what is called to correct it."""
 
 KINDS = ("bias", "dark", "flat", "fringe")
 _OF_ONE_FILTER = ("flat", "fringe")
@@ -41,7 +47,7 @@ class CalibrationPaths:
 
     Several fringe frames are fitted together. Each path is a multi-extension file with the
     CCDs, a file of one CCD, or a directory of files of one CCD each, named so that ``ccdNN``
-    occurs in the name; ``crosstalk`` is one text file.
+    occurs in the name; ``crosstalk`` and ``linearizer`` are text files.
     """
 
     bias: Path | None = None
@@ -50,6 +56,7 @@ class CalibrationPaths:
     fringe: Path | tuple[Path, ...] | None = None
     defects: Path | None = None
     crosstalk: Path | None = None
+    linearizer: Path | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -182,6 +189,27 @@ class Calibrations:
             return None, f"not applied: {raw.detector.name} is not in {path.name}"
         digest = hashlib.sha256(matrix.astype("<f4").tobytes()).hexdigest()[:16]
         return matrix, f"{path.name}[{raw.detector.name}] SHA256 {digest}"
+
+    def linearizer(self, raw: Exposure) -> tuple[LinearizerOf | None, str] | None:
+        """Return what corrects the linearity of the CCD of a raw, and its identity.
+
+        That is the CCD with its coefficients and the linearizer; None if the file does not have
+        the CCD, and the identity says so.
+        """
+        path = self.paths.linearizer
+        if path is None:
+            return None
+        assert raw.detector is not None
+        found = read_linearity(path, raw.detector)
+        if found is None:
+            return None, f"not applied: {raw.detector.name} is not in {path.name}"
+        table = None if found.table is None else found.table.tolist()
+        terms = [amp.linearity_coeffs for amp in found.detector]
+        digest = hashlib.sha256(repr((found.type, terms, table)).encode()).hexdigest()[:16]
+        kind = LINEARIZERS[found.type]
+        linearizer = kind() if table is None else LinearizeLookupTable(table, found.detector)
+        identity = f"{path.name}[{raw.detector.name}] {found.type} SHA256 {digest}"
+        return (found.detector, linearizer), identity
 
     def close(self) -> None:
         """Close the files and let go of the frames."""

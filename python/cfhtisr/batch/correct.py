@@ -292,9 +292,10 @@ class Worker:
         boxes = self._calibrations.defects(raw)
         if boxes is not None:
             inputs["defects"] = boxes
-        crosstalk = self._calibrations.crosstalk(raw)
-        if crosstalk is not None:
-            inputs["crosstalk"] = crosstalk
+        for name in ("crosstalk", "linearizer"):
+            read = getattr(self._calibrations, name)(raw)
+            if read is not None:
+                inputs[name] = read
         return raw, inputs
 
     def _has_fringes(self, raw: Exposure) -> bool:
@@ -306,6 +307,8 @@ class Worker:
     ) -> tuple[Exposure, dict[str, Any]]:
         arguments = {name: value for name, (value, _) in inputs.items() if name != "raw"}
         task = self._task
+        if arguments.get("linearizer") is not None:
+            raw.detector, arguments["linearizer"] = arguments["linearizer"]
         if "crosstalk" in arguments:
             matrix = arguments.pop("crosstalk")
             if matrix is None:

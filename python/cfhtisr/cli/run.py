@@ -29,6 +29,12 @@ saturation trails, interpolation of saturated and invalid pixels. Bias, dark, fl
 defects are done when their calibration is given; the summary and the header say which were
 not. Calibrations are multi-extension files or folders of one file per CCD (ccdNN in the
 name), in raw geometry (2112 x 4644) or trimmed (2048 x 4612).
+
+A linearizer file has a table for each amplifier, such as
+  [ccd07.A]
+  type = "Squared"            # x + c x^2
+  coefficients = [1.2e-7]
+Other types: Polynomial (coefficients), Spline (knots, corrections), LookupTable (table, offset).
 """
 
 _EPILOG = """\
@@ -58,6 +64,7 @@ def add_parser(commands: Any) -> None:
         ("fringe", "master fringe frame, of the filter of the raws; may be given several times"),
         ("defects", "FITS table, Elixir mask, DS9 regions or list of boxes"),
         ("crosstalk", "table of measure-crosstalk; the CCDs in it are corrected"),
+        ("linearizer", "TOML: type and numbers of amplifiers; the CCDs in it are corrected"),
     ):
         action = "append" if kind == "fringe" else "store"
         group.add_argument(f"--{kind}", type=Path, metavar="F", help=text, action=action)
@@ -107,6 +114,7 @@ def run(options: argparse.Namespace) -> int:
         options.fringe,
         options.defects,
         options.crosstalk,
+        options.linearizer,
     )
     config = configuration(options)
     off = match_calibrations(config, paths, options.overrides)

@@ -12,8 +12,8 @@ from cfhtisr.tasks.cfht import CfhtIsrTaskConfig
 _FLAGS = {"bias": "doBias", "dark": "doDark", "flat": "doFlat", "fringe": "doFringe"} | {
     "defects": "doDefect"
 }
-# Off unless asked for: without the file the configuration says whether.
-_BY_FILE = {"crosstalk": "doCrosstalk"}
+# Without the file the configuration says whether.
+_BY_FILE = {"crosstalk": "doCrosstalk", "linearizer": "doLinearize"}
 
 
 def configuration(options: argparse.Namespace) -> CfhtIsrTaskConfig:
