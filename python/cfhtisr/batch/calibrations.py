@@ -113,7 +113,7 @@ class Calibrations:
         self._open: dict[Path, RawFile] = {}
         self._kept: dict[tuple[str, int], tuple[int, Exposure, str]] = {}
 
-    def frame(self, kind: str, raw: Exposure, n_ccd: int) -> tuple[Exposure, str] | None:
+    def frame(self, kind: str, raw: Exposure, n_ccd: int | None) -> tuple[Exposure, str] | None:
         """Return the (first) frame of one kind for the CCD of a raw, trimmed, and its identity.
 
         Parameters
@@ -123,7 +123,7 @@ class Calibrations:
         raw : Exposure
             The raw that it is for.
         n_ccd : int
-            Number of CCDs of the mosaic in the era of the raw.
+            Number of CCDs of the mosaic in the era of the raw; None if that is not known.
 
         Raises
         ------
@@ -134,13 +134,15 @@ class Calibrations:
         return found[0] if found else None
 
     def frames(
-        self, kind: str, raw: Exposure, n_ccd: int, most: int | None = None
+        self, kind: str, raw: Exposure, n_ccd: int | None, most: int | None = None
     ) -> list[tuple[Exposure, str]]:
         """Return all frames of one kind, as `frame` does the first."""
         paths = self.paths.of(kind)[:most]
         return [self._frame(kind, index, raw, n_ccd) for index in range(len(paths))]
 
-    def _frame(self, kind: str, index: int, raw: Exposure, n_ccd: int) -> tuple[Exposure, str]:
+    def _frame(
+        self, kind: str, index: int, raw: Exposure, n_ccd: int | None
+    ) -> tuple[Exposure, str]:
         path, key = self.paths.of(kind)[index], (kind, index)
         assert raw.detector is not None
         ccd = raw.detector.id
@@ -217,7 +219,9 @@ class Calibrations:
         self._open.clear()
         self._kept.clear()
 
-    def _read(self, kind: str, path: Path, raw: Exposure, n_ccd: int) -> tuple[Exposure, str]:
+    def _read(
+        self, kind: str, path: Path, raw: Exposure, n_ccd: int | None
+    ) -> tuple[Exposure, str]:
         detector = raw.detector
         assert detector is not None
         file = _file_of_ccd(kind, path, detector.name) if path.is_dir() else path
@@ -232,7 +236,7 @@ class Calibrations:
                 opened = open_raw(file, processed=True, checksum=self._checksum)
                 self._open[file] = self._files.enter_context(opened)
             era = self._open[file].scan.n_ccd
-            if era != n_ccd:
+            if n_ccd is not None and era != n_ccd:
                 raise FileFormatError(
                     f"{file}: the {kind} was made in the era of {era} CCDs, the exposure in that "
                     f"of {n_ccd}"

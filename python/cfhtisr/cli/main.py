@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from cfhtisr import __version__
 
 _FORMAT = "%(levelname)s %(name)s: %(message)s"
-COMMANDS = ("run", "info", "verify", "config", "measure-crosstalk", "simulate", "demo")
+COMMANDS = ("run", "info", "verify", "undo", "config", "measure-crosstalk", "simulate", "demo")
 
 _EPILOG = """\
 examples:
