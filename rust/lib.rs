@@ -7,6 +7,7 @@ pub mod assembly;
 pub mod background;
 pub mod bad_regions;
 pub mod binning;
+pub mod bleeds;
 pub mod brighter_fatter;
 pub mod calibration;
 pub mod checksum;

@@ -8,6 +8,7 @@ mod assembly;
 mod background;
 mod bad_regions;
 mod binning;
+mod bleeds;
 mod brighter_fatter;
 mod calibration;
 mod checksum;
@@ -77,6 +78,8 @@ mod _kernels {
     use super::bad_regions::fill_bad_regions;
     #[pymodule_export]
     use super::binning::bin_planes;
+    #[pymodule_export]
+    use super::bleeds::bleed_trails;
     #[pymodule_export]
     use super::brighter_fatter::correct_brighter_fatter;
     #[pymodule_export]

@@ -9,6 +9,7 @@ __all__ = [
     "Inflater",
     "apply_lookup_table",
     "bin_planes",
+    "bleed_trails",
     "correct_brighter_fatter",
     "datasum",
     "decode_tiles",
@@ -69,6 +70,11 @@ def fill_bad_regions(image: _F32, mask: _I32, bad: int, repaired: int, value: fl
 
 # binning
 def bin_planes(target: _Planes, planes: _Planes, rows: int, columns: int) -> None: ...
+
+# bleeds
+def bleed_trails(
+    mask: _I32, bits: int, min_length: int, elongation: int
+) -> list[tuple[int, int, int]]: ...
 
 # brighter_fatter
 def correct_brighter_fatter(

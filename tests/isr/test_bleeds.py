@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from cfhtisr import _kernels
 from cfhtisr.images import Mask, MaskedImage
+from cfhtisr.isr import bleeds
 from cfhtisr.isr.bleeds import mask_bleeds
+from oracle import bleeds as oracle
+from strategies import boxes, masks, shapes, strided
 
 NOISE = 10.0
 
@@ -35,6 +41,23 @@ def test_trails_are_followed_to_their_ends_in_both_directions(variance):
     assert set(np.flatnonzero(new.any(axis=0))) <= {50, 51}
 
 
+@given(st.data(), st.integers(1, 6), st.integers(0, 3))
+def test_trails_equal_the_oracle(data, min_length, elongation):
+    shape = data.draw(shapes(0, 16))
+    mask = data.draw(masks(shape)) | data.draw(masks(shape))
+    wanted = oracle.bleed_trails(mask.tolist(), 0b111, min_length, elongation)
+    assert _kernels.bleed_trails(mask, 0b111, min_length, elongation) == wanted
+
+
+@given(st.data(), st.integers(1, 4))
+def test_tall_trails_equal_the_oracle(data, elongation):
+    mask = data.draw(strided(np.zeros((30, 6), np.int32)))
+    for box in data.draw(boxes(6, 30, most=8)):
+        mask[max(0, box.y0) : box.y1 + 1, max(0, box.x0) : box.x1 + 1] |= 2
+    wanted = oracle.bleed_trails(mask.tolist(), 2, 4, elongation)
+    assert _kernels.bleed_trails(mask, 2, 4, elongation) == wanted
+
+
 def test_a_plane_of_its_own():
     Mask.add_plane("TRAIL")
     planes = star()
@@ -44,6 +67,19 @@ def test_a_plane_of_its_own():
     assert np.count_nonzero(planes.mask.array & bit) == count
     assert_array_equal(planes.mask.array & ~bit, before)
     assert mask_bleeds(planes, plane="TRAIL") == 0
+
+
+def test_long_trails_end_where_a_look_at_the_whole_column_ends_them(monkeypatch):
+    found = []
+    for near in (bleeds._NEAR, 10, 10**6):
+        monkeypatch.setattr(bleeds, "_NEAR", near)
+        planes = star(height=20, reach=150)
+        planes.variance.array[::7] = 0  # there the noise comes from the columns beside
+        mask_bleeds(planes)
+        found.append(planes.mask.array)
+    assert found[0][:, 50].sum() > 2 * 300
+    assert_array_equal(found[1], found[0])
+    assert_array_equal(found[2], found[0])
 
 
 def test_without_a_trail_next_to_nothing_is_flagged():

@@ -7,10 +7,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from cfhtisr import _kernels
 from cfhtisr.images.mask import Mask
 from cfhtisr.images.masked_image import MaskedImage
+from cfhtisr.isr._arrays import readable
 
 _STRETCH = 8  # rows that are looked at together
+_NEAR = 256  # rows beyond the saturated ones in which most trails end
 _SIDE = 4  # columns on each side that a trail is compared with
 _GAP = 2  # columns between a trail and those
 _SEARCH = 16  # how far those may be
@@ -70,14 +73,15 @@ def mask_bleeds(
     10
     """
     bits = np.int32(Mask.bitmask(plane))
-    bright = np.int32(Mask.bitmask(saturated))
+    bright = Mask.bitmask(saturated)
     if min_length < 1:
         raise ValueError(f"min_length is {min_length}, wanted 1 pixel or more")
     if not n_sigma >= 0:
         raise ValueError(f"n_sigma is {n_sigma}, wanted 0 or more")
     image, mask, variance = planes.getArrays()
-    full = (mask & bright) != 0
-    runs = _trails(full, min_length)
+    # A run of more rows than there are is as impossible as any longer one.
+    least = min(min_length, image.shape[0] + 1)
+    runs = _kernels.bleed_trails(readable("mask", mask, np.int32), bright, least, _ELONGATION)
     if not runs:
         return 0
     busy = np.zeros(image.shape[1], np.bool_)
@@ -97,29 +101,6 @@ def mask_bleeds(
     return count
 
 
-def _trails(full: NDArray[np.bool_], min_length: int) -> list[tuple[int, int, int]]:
-    """Return column, first row and end of the runs that may be parts of a trail."""
-    found = []
-    for x in np.flatnonzero(full.sum(axis=0) >= min_length):
-        edges = np.flatnonzero(np.diff(full[:, x], prepend=False, append=False))
-        for first, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            if end - first < min_length:
-                continue
-            row = full[(first + end - 1) // 2]
-            if end - first >= _ELONGATION * _width(row, int(x)):
-                found.append((int(x), first, end))
-    return found
-
-
-def _width(row: NDArray[np.bool_], x: int) -> int:
-    """Return the length of the run of a row that holds a pixel."""
-    right = row[x:]
-    left = row[: x + 1][::-1]
-    one = len(right) if right.all() else int(np.argmin(right))
-    other = len(left) if left.all() else int(np.argmin(left))
-    return one + other - 1
-
-
 def _sides(busy: NDArray[np.bool_], x: int) -> list[int]:
     """Return the nearest columns on both sides that hold no trail."""
     found = []
@@ -137,29 +118,51 @@ def _reach(
     n_sigma: float,
 ) -> int:
     """Return how many rows, from the first on, a trail reaches."""
-    if not len(column):
+    length = len(column)
+    if not length:
         return 0
-    beside = np.median(sides.astype(np.float64), axis=1)
-    off = column.astype(np.float64) - beside
-    spread = np.abs(sides - beside[:, np.newaxis])
-    finite = spread[np.isfinite(spread)]
-    typical = float((1.4826 * np.median(finite)) ** 2) if finite.size else 0.0
-    own = variance.astype(np.float64)
-    noise = np.where(np.isfinite(own) & (own > 0), own, typical)
-    noise = np.sqrt(noise * (1.0 + _MEDIAN_NOISE / sides.shape[1]))
+    # Most trails end soon: only where one does not, the rest of the column is looked at.
+    for rows in (min(_NEAR, length), length):
+        going = _going(sides, column, variance, n_sigma, rows)
+        for stop in np.flatnonzero(~going).tolist():
+            if rows < length and stop + _STRETCH + 2 > rows:
+                break  # what lies beyond has a say
+            # one row may be lost in the noise
+            if not going[stop + 1 : stop + 3].any():
+                return int(stop)
+    return length if math.isfinite(n_sigma) else 0
+
+
+def _going(
+    sides: NDArray[np.float32],
+    column: NDArray[np.float32],
+    variance: NDArray[np.float32],
+    n_sigma: float,
+    rows: int,
+) -> NDArray[np.bool_]:
+    """Return whether a trail goes on, of so many rows."""
+    own = variance[:rows].astype(np.float64)
+    known = np.isfinite(own) & (own > 0)
+    if not known.all():
+        own = np.where(known, own, _typical(sides))
+    beside = np.median(sides[:rows].astype(np.float64), axis=1)
+    off = column[:rows].astype(np.float64) - beside
+    noise = np.sqrt(own * (1.0 + _MEDIAN_NOISE / sides.shape[1]))
     usable = np.isfinite(off) & (noise > 0)
     pull = np.where(usable, off, 0.0) / np.where(usable, noise, 1.0)
     sums = np.cumsum(np.concatenate([[0.0], pull]))
     counts = np.cumsum(np.concatenate([[0], usable]))
-    starts = np.arange(len(column))
-    ends = np.minimum(starts + _STRETCH, len(column))
+    starts = np.arange(rows)
+    ends = np.minimum(starts + _STRETCH, rows)
     total = sums[ends] - sums[starts]
     number = np.maximum(1, counts[ends] - counts[starts])
     # A stretch that a single pixel makes bright, a cosmic ray say, is no part of a trail.
-    going = (total / np.sqrt(number) > n_sigma) & (pull > 0)
-    stops = np.flatnonzero(~going)
-    for stop in stops.tolist():
-        # one row may be lost in the noise
-        if not going[stop + 1 : stop + 3].any():
-            return int(stop)
-    return len(column) if math.isfinite(n_sigma) else 0
+    return np.asarray((total / np.sqrt(number) > n_sigma) & (pull > 0))
+
+
+def _typical(sides: NDArray[np.float32]) -> float:
+    """Return the variance of the columns beside a trail; 0 without a number."""
+    beside = np.median(sides.astype(np.float64), axis=1)
+    spread = np.abs(sides - beside[:, np.newaxis])
+    finite = spread[np.isfinite(spread)]
+    return float((1.4826 * np.median(finite)) ** 2) if finite.size else 0.0
