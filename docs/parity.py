@@ -233,6 +233,29 @@ def n12(parity):
     return numbers([image[5, 3], image[5, -3]])
 
 
+@row("gains", "`normalizeGains` with halves of levels 0 and 400, gain 1: the second becomes")
+def gains_of_an_empty_half(parity):
+    return numbers([_normalised(parity, 0.0, 400.0).image.array[5, -1]])
+
+
+@row("gains", "`normalizeGains` with one pixel of NaN in the first half: pixels of NaN, of 80")
+def gains_with_a_pixel_without_a_number(parity):
+    return numbers(np.isnan(_normalised(parity, 100.0, 400.0, np.nan).image.array).sum())
+
+
+def _normalised(parity, first, second, odd=None):
+    """Return an exposure of two halves of 5 columns and 8 rows after the step."""
+    image = np.full((8, 10), first, np.float32)
+    image[:, 5:] = second
+    if odd is not None:
+        image[3, 3] = odd
+    boxes = [Box2I(0, 0, 5, 8), Box2I(5, 0, 5, 8)]
+    amps = [Amplifier(n, b, b, b, b) for n, b in zip("AB", boxes, strict=True)]
+    exposure = Exposure(image, detector=Detector("ccd00", 0, Box2I(0, 0, 10, 8), amps))
+    task(parity, normalizeGains=True).applyGains(exposure)
+    return exposure
+
+
 @row(
     "N13, T16",
     "crosstalk 0.01 on A from B, 11 columns of 1050 and 9 of 150 ADU: A of 150 becomes [ADU]",
