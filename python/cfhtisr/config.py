@@ -462,7 +462,9 @@ class DistortionConfig(Config):
     doAddDistortionModel = Field[bool](
         doc="Put the camera's distortion into the WCS, as SIP polynomials? Off, though the "
         "documented default is on: an exposure without a WCS that is a plain TAN is refused, and "
-        "the nominal WCS of raw headers places the CCDs as if it knew of the distortion.",
+        "the nominal WCS of raw headers places the CCDs as if it knew of the distortion. For such "
+        "a WCS leave this off and call cfhtisr.isr.distortion.add_model with anchored=True, which "
+        "keeps the middle of each CCD where it is.",
         default=False,
     )
 
