@@ -32,13 +32,19 @@ def test_a_small_demo_passes(tmp_path):
 def test_a_table_of_what_each_step_leaves(tmp_path, capsys):
     from cfhtisr.cli.main import main
 
-    assert main(["demo", "--steps", "--small", "--ccds", "7", "-o", str(tmp_path)]) == 0
+    command = ["demo", "--steps", "--small", "--ccds", "7,9", "-j", "1", "-o", str(tmp_path)]
+    assert main(command) == 0
     lines = capsys.readouterr().out.splitlines()
     assert (tmp_path / "steps.txt").read_text().splitlines() == lines
-    starts = [n for n, line in enumerate(lines) if "simulated: image less truth" in line]
+    assert [path.name for path in tmp_path.iterdir()] == ["steps.txt"]
+    starts = [n for n, line in enumerate(lines) if "CCDs, simulated: crosstalk" in line]
     assert [lines[n].partition(",")[0] for n in starts] == ["i.MP9703", "z.MP9901"]
     for first, last in ((starts[0], starts[1]), (starts[1], len(lines))):
-        rows = {line.split()[0]: line.split()[1:] for line in lines[first + 2 : last]}
-        scatter = {step: float(values[1]) for step, values in rows.items()}
-        assert scatter["doAssembleCcd"] > scatter["doFlat"] > 1.1 * scatter["doFringe"]
-        assert abs(float(rows["postISRCCD"][0])) < 0.3 < abs(float(rows["doAssembleCcd"][0]))
+        rows = {line.split()[0]: line.split()[1:] for line in lines[first + 2 : last] if line}
+        scatter = {step: float(values[3]) for step, values in rows.items() if len(values) == 7}
+        jump = {step: float(values[4]) for step, values in rows.items() if len(values) == 7}
+        assert scatter["amplifiers"] > scatter["doFlat"] > 1.1 * scatter["doFringe"]
+        assert jump["doConvertIntToFloat"] > 10 > 2 > abs(jump["postISRCCD"])
+        assert float(rows["postISRCCD"][0]) < 0.5 < float(rows["amplifiers"][0])
+        assert rows["ccd09:"][:5] == ["100%", "of", "the", "dead", "amplifier"]
+        assert "PASS" in rows

@@ -68,6 +68,15 @@ def test_an_exposure_without_good_pixels_is_left_alone():
     assert not science.image.array.any()
 
 
+def test_a_dead_half_does_not_outvote_the_other():
+    science = pattern(size=512)
+    science.image.array[:, :280] = 3  # as interpolated
+    science.mask.array[:, :280] = 1
+    task().run(science, pattern(size=512))
+    # Windows that reach into the dead half err; they are outvoted in turn.
+    assert science.image.array[:, 280:].std() < 0.05
+
+
 def test_only_configured_filters_are_touched():
     science = pattern()
     before = science.image.array.copy()

@@ -78,6 +78,21 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     add("--gzip", action="store_true", help="write the raw as .fits.gz; wants --compress none")
     add("--realistic", action="store_true", help="gains 3 %% off the header's, noise with decimals")
+    add("--crosstalk", type=float, default=0.0, metavar="C", help="between the halves of a CCD (0)")
+    add(
+        "--nonlinearity",
+        type=float,
+        default=0.0,
+        metavar="F",
+        help="loss at 50000 ADU, such as 0.01 (0); v + F / 50000 v^2 corrects it",
+    )
+    add(
+        "--dead-amplifiers",
+        default="",
+        metavar="LIST",
+        help="amplifiers without light, such as 12A,30B (none); their defects cover them",
+    )
+    add("--bias-jump", type=float, default=0.0, metavar="ADU", help="at the middle raw row (0)")
     add("--header-variant", default="", metavar="NAME", help="an oddity of real headers; 'list'")
     add("--only", metavar="FILES", help="some of raw,bias,dark,flat,fringe,defects,truth")
     add("-j", "--workers", type=int, default=1, metavar="N", help="processes at work (1)")
@@ -112,6 +127,12 @@ def run(options: argparse.Namespace) -> int:
             kind=options.kind,
             frame=options.frame,
             gzip=options.gzip,
+            crosstalk=options.crosstalk,
+            nonlinearity=options.nonlinearity,
+            dead_amplifiers=tuple(options.dead_amplifiers.split(","))
+            if options.dead_amplifiers
+            else (),
+            bias_jump=options.bias_jump,
         )
         options.output.mkdir(parents=True, exist_ok=True)
         if only is None or set(only) <= set(_files()):

@@ -155,6 +155,13 @@ def simulate_ccd(settings: Settings, ccd: int, masters: bool = True) -> Simulate
     hit = add_cosmics(charge, settings, ccd, dark_time)
 
     charge /= gain  # [ADU] from here on
+    for half, amplifier in zip(halves, amplifiers, strict=True):
+        if settings.is_dead(ccd, amplifier.name):
+            charge[:, half] = shot[:, half] = 0
+    if settings.nonlinearity:
+        electronics.compress(charge, shot, settings.nonlinear_coefficient)
+    if settings.crosstalk:
+        electronics.mix(charge, settings.crosstalk)
     charge += bias
     del bias
     raw = np.empty(raw_shape, np.uint16)

@@ -74,4 +74,9 @@ def draw_defects(settings: Settings, ccd: int) -> Defects:
         x = int(rng.integers(0, columns - width))
         y = int(rng.integers(0, rows - height))
         add(Box2I(x, y, int(width), int(height)), hot=bool(rng.random() < 0.3))
+    for name, x in (("A", 0), ("B", columns // 2)):
+        if settings.is_dead(ccd, name):
+            boxes.append(Box2I(x, 0, columns // 2, rows))
+            gains.append(0.0)
+            offsets.append(0.0)
     return Defects(tuple(boxes), tuple(gains), tuple(offsets))

@@ -1,6 +1,6 @@
 """Amplifiers: level, noise, gain and ceiling; from electrons to counts."""
 
-__all__ = ["CEILING", "AmplifierTruth", "amplifiers", "digitise", "row_levels"]
+__all__ = ["CEILING", "AmplifierTruth", "amplifiers", "compress", "digitise", "mix", "row_levels"]
 
 from dataclasses import dataclass
 
@@ -112,7 +112,42 @@ def row_levels(
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / 10.0) ** 2)
     wander = np.convolve(white, 0.3 * kernel / np.sqrt((kernel**2).sum()), "valid")
     level = amplifier.level + _LIGHT_SLOPE * light + drift + wander
+    level[settings.jump_row :] += settings.bias_jump
     return level.astype(np.float32)
+
+
+def compress(counts: NDArray[np.float32], shot: NDArray[np.float32], coefficient: float) -> None:
+    """Make counts v of linear ones u with ``v + c v^2 = u``, in place; negative ones stay.
+
+    Parameters
+    ----------
+    counts : ndarray of float32
+        Counts above the bias [ADU].
+    shot : ndarray of float32
+        Variance of the photons [ADU^2]; it shrinks with the square of the slope.
+    coefficient : float
+        The c of the formula, not negative [1/ADU].
+    """
+    for row, noise in zip(counts, shot, strict=True):
+        root = np.sqrt(1 + 4 * coefficient * np.maximum(row, 0).astype(np.float64))
+        # 2 u / (1 + root) is (root - 1) / 2 c without its cancellation.
+        row[...] = np.where(row > 0, 2 * row / (1 + root), row)
+        noise /= root * root
+
+
+def mix(counts: NDArray[np.float32], coefficient: float) -> None:
+    """Add to each half what the other leaves on it, the first pixels read out first.
+
+    Parameters
+    ----------
+    counts : ndarray of float32, shape (rows, columns)
+        Both halves, above the bias [ADU]; changed in place.
+    coefficient : float
+        What is left, as a part of the signal.
+    """
+    for row in counts:
+        # A is read out from the left, B from the right.
+        row += np.float32(coefficient) * row[::-1]
 
 
 def digitise(

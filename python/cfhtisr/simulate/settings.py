@@ -56,6 +56,16 @@ class Settings:
         Frames of one seed have the same camera and sky, and noise and cosmic rays of their own.
     gzip : bool
         Compress the raw file as a whole (``.fits.gz``); wants ``compress=None``.
+    crosstalk : float
+        What each amplifier leaves on the other, as a part of its own signal, in the order of
+        the readout: mirrored about the middle of the CCD.
+    nonlinearity : float
+        By how much a signal of 50000 ADU comes out too low. The response is the inverse of
+        ``v + c v^2``, so that a squared linearizer with `nonlinear_coefficient` is exact.
+    dead_amplifiers : tuple of str
+        Amplifiers without any light, such as ``12A``; the defects hold them whole.
+    bias_jump : float
+        Rise of the bias level from the middle row of the frame on [ADU].
     """
 
     n_ccd: int = 40
@@ -72,6 +82,10 @@ class Settings:
     kind: str = "o"
     frame: int = 0
     gzip: bool = False
+    crosstalk: float = 0.0
+    nonlinearity: float = 0.0
+    dead_amplifiers: tuple[str, ...] = ()
+    bias_jump: float = 0.0
 
     def __post_init__(self) -> None:
         def refuse(name: str, wanted: str) -> None:
@@ -106,6 +120,29 @@ class Settings:
             refuse("kind", f"one of {', '.join(KINDS)}")
         if self.gzip and self.compress:
             refuse("gzip", "compress=None beside it: a file is compressed once")
+        if not 0 <= self.crosstalk <= 0.1:
+            refuse("crosstalk", "0 to 0.1")
+        if not 0 <= self.nonlinearity <= 0.1:
+            refuse("nonlinearity", "0 to 0.1")
+        names = {f"{ccd}{name}" for ccd in range(self.n_ccd) for name in "AB"}
+        if not names.issuperset(self.dead_amplifiers):
+            refuse("dead_amplifiers", f"names of amplifiers from 0A to {self.n_ccd - 1}B")
+        if not -500 <= self.bias_jump <= 500:
+            refuse("bias_jump", "-500 to 500 ADU")
+
+    @property
+    def nonlinear_coefficient(self) -> float:
+        """The c of ``v + c v^2``, which makes counts v linear again [1/ADU]."""
+        return self.nonlinearity / 50000
+
+    @property
+    def jump_row(self) -> int:
+        """First raw row behind the jump of the bias."""
+        return (self.rows + 32) // 2
+
+    def is_dead(self, ccd: int, amplifier: str) -> bool:
+        """Whether no light comes through an amplifier."""
+        return f"{ccd}{amplifier}" in self.dead_amplifiers
 
     @property
     def obsid(self) -> int:
