@@ -146,7 +146,7 @@ SCENES = {
     "fringe.num": (100, {}),
     "fringe.small": (2, {}),
     "fringe.large": (4, {}),
-    "fringe.iterations": (0, {}),
+    "fringe.iterations": (0, {"fringe.clip": 1.0}),
     "fringe.clip": (1.0, {}),
     "fringe.pedestal": (False, {}),
     "fringe.stats.badMaskPlanes": (["SAT", "SUSPECT", "INTRP", "BAD"], {}),
