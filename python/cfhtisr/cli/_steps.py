@@ -43,8 +43,8 @@ Image less truth, in pixels neither spoiled by the simulation nor interpolated, 
   cells    median over 16 x 16 cells of |median residual| [adu]: of the median CCD, and the worst
   scatter  robust scatter of the pixels [adu]
   jump     what the upper half of the rows lies above the lower [adu]
-  ghosts   median residual opposite to pixels of more than 10000 adu, without what lies around
-           them [adu]: crosstalk
+  ghosts   median residual opposite to unspoiled pixels of more than 10000 adu, without what
+           lies around them [adu]: crosstalk
   bright   median residual of pixels of 20000 to 50000 adu [%]: non-linearity
 All but the worst cell are medians over the CCDs, without those that have a dead amplifier."""
 
@@ -117,7 +117,8 @@ def _left(step: str, image: NDArray[Any], truth: Truth, usable: NDArray[np.bool_
         grid[row, column] = _median(left[box], spoiled[box])
     middle = _median(left, spoiled)
     half = len(left) // 2
-    ghosts = good & (light[:, ::-1] > _SOURCE)
+    # The converter cuts off what is beyond its ceiling, and with it how much of it crossed over.
+    ghosts = good & (light[:, ::-1] > _SOURCE) & (truth.mask[:, ::-1] == 0)
     # What the flat, the fringes or the sky leave there is left around them too: that goes.
     y, x = np.nonzero(ghosts)
     row, column = (
@@ -200,8 +201,10 @@ def _everything(settings: "Settings") -> Any:
     return config
 
 
-def _one_thread() -> None:
+def _begin_worker() -> None:
     set_num_threads(1)
+    # What the steps have to say of simulated pixels would tear the progress apart.
+    logging.getLogger("cfhtisr.steps").setLevel(logging.ERROR)
 
 
 def table(
@@ -227,7 +230,7 @@ def table(
     total = len(FILTERS) * len(settings.ccds)
     found: dict[str, list[OneCcd]] = {name: [] for name in FILTERS}
     context = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker) as pool:
         jobs = {
             pool.submit(residuals, replace(settings, filter=name), folder, ccd): name
             for name in FILTERS
