@@ -310,6 +310,26 @@ def any_finite(parity):
 
 
 @row(
+    "fringe",
+    "left 280 of 512 columns BAD and filled with 0: scatter of the fringes left in the others",
+)
+def positions_on_bad_pixels(parity):
+    wave = np.add.outer(np.sin(np.arange(512) / 5.0), np.sin(np.arange(512) / 7.0))
+    science, frame = (Exposure(MaskedImage(wave.astype(np.float32)), filter="i2") for _ in "ab")
+    science.image.array[:, :280] = 0
+    science.mask.array[:, :280] = Mask.bitmask("BAD")
+    tool = task(parity)
+    tool.fringe.config.filters = ["i2"]
+    tool.fringe.config.num, tool.fringe.config.small, tool.fringe.config.large = 3000, 1, 30
+    logging.disable(logging.WARNING)
+    try:
+        tool.fringe.run(science, frame)
+    finally:
+        logging.disable(logging.NOTSET)
+    return numbers(round(float(science.image.array[:, 280:].std()), 3), 2)
+
+
+@row(
     "N17, T12",
     "background cells of 256 on a frame of 400 x 300 (the reference raised): rows, columns",
 )
