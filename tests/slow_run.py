@@ -1,5 +1,6 @@
 """A program that corrects slowly: raw, output folder, layout, jobs. It is interrupted by a test."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from cfhtisr.tasks.cfht import CfhtIsrTaskConfig
 from deadly_task import SlowTask
 
 if __name__ == "__main__":
+    # Tests that run in the background inherit that this signal is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     raw, out, layout, jobs = sys.argv[1:]
     config = CfhtIsrTaskConfig()
     for name in ("doBias", "doDark", "doFlat", "doFringe", "doDefect"):
