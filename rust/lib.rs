@@ -17,6 +17,7 @@ pub mod crosstalk;
 pub mod dither;
 pub mod error;
 pub mod fringe;
+pub mod fused;
 pub mod inflate;
 pub mod interpolation;
 pub mod linearity;

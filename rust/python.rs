@@ -16,6 +16,7 @@ mod codec;
 mod conversion;
 mod crosstalk;
 mod fringe;
+mod fused;
 mod inflate;
 mod interpolation;
 mod linearity;
@@ -94,6 +95,8 @@ mod _kernels {
     use super::crosstalk::subtract_crosstalk;
     #[pymodule_export]
     use super::fringe::measure_fringe;
+    #[pymodule_export]
+    use super::fused::correct_fused;
     #[pymodule_export]
     use super::inflate::Inflater;
     #[pymodule_export]

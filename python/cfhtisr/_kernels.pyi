@@ -11,6 +11,7 @@ __all__ = [
     "bin_planes",
     "bleed_trails",
     "correct_brighter_fatter",
+    "correct_fused",
     "datasum",
     "decode_tiles",
     "divide_flat",
@@ -150,6 +151,15 @@ def interpolate_mask(
     fallback: tuple[float, float] | None,
     reference: bool,
 ) -> int | None: ...
+
+# fused
+def correct_fused(
+    target: _Planes,
+    steps: list[
+        tuple[str, tuple[int, int, int, int], _Planes | None, _F32 | None, tuple[float, float]]
+    ],
+    height: int,
+) -> None: ...
 
 # inflate
 @final

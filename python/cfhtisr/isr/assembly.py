@@ -1,6 +1,6 @@
 """Assembly: the raw pixels of the amplifiers become one CCD."""
 
-__all__ = ["assemble", "assembled_detector"]
+__all__ = ["Part", "assemble", "assembled_detector", "prepare"]
 
 from itertools import combinations
 
@@ -12,6 +12,9 @@ from cfhtisr.camera.detector import Detector
 from cfhtisr.errors import PixelTypeError, ShapeMismatchError
 from cfhtisr.images import Box2I, MaskedImage
 from cfhtisr.isr._planes import source, target
+
+Part = tuple[MaskedImage, MaskedImage, bool, bool]
+"""Pixels of the CCD, the raw pixels that belong there, and whether columns and rows turn."""
 
 
 def assemble(raw: MaskedImage, detector: Detector, trim: bool = True) -> MaskedImage:
@@ -50,6 +53,26 @@ def assemble(raw: MaskedImage, detector: Detector, trim: bool = True) -> MaskedI
     >>> assemble(raw, Detector("ccd", 0, box, [amplifier])).image.array
     array([[2., 1.]], dtype=float32)
     """
+    ccd, parts = prepare(raw, detector, trim)
+    for to, of, flip_x, flip_y in parts:
+        _kernels.place(target("ccd", to), source("raw", of), flip_x, flip_y)
+    return ccd
+
+
+def prepare(
+    raw: MaskedImage, detector: Detector, trim: bool = True
+) -> tuple[MaskedImage, list[Part]]:
+    """Return a CCD whose pixels are still to come, and where they come from.
+
+    Parameters and errors are those of `assemble`.
+
+    Returns
+    -------
+    ccd : MaskedImage
+        Any values where an amplifier has pixels, 0 elsewhere.
+    parts : list of Part
+        What is to be copied, in this order.
+    """
     if raw.image.dtype != np.float32:
         raise PixelTypeError(
             f"raw image holds {raw.image.dtype}, wanted float32: convert it with "
@@ -79,14 +102,11 @@ def assemble(raw: MaskedImage, detector: Detector, trim: bool = True) -> MaskedI
         fresh(frame.shape, np.float32),
         xy0=(frame.x0, frame.y0),
     )
-    for amplifier, box, to in pairs:
-        _kernels.place(
-            target("ccd", ccd.subset(to)),
-            source("raw", raw.subset(box)),
-            amplifier.raw_flip_x,
-            amplifier.raw_flip_y,
-        )
-    return ccd
+    parts = [
+        (ccd.subset(to), raw.subset(box), amplifier.raw_flip_x, amplifier.raw_flip_y)
+        for amplifier, box, to in pairs
+    ]
+    return ccd, parts
 
 
 def assembled_detector(detector: Detector, trim: bool = True) -> Detector:

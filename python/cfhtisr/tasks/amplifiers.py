@@ -13,6 +13,7 @@ from cfhtisr.isr import masking, overscan, overscan_quality, statistics, varianc
 from cfhtisr.pipe import Struct
 from cfhtisr.tasks import overscan_steps
 from cfhtisr.tasks.data import as_boxes
+from cfhtisr.tasks.fused import pixelwise
 
 _CONSTANT = ("MEAN", "MEANCLIP", "MEDIAN")
 
@@ -324,9 +325,8 @@ class AmplifierMethods:
                     self.log.info("Amplifier %s: read noise %.2f ADU", amp.name, measured)
                 else:
                     self.log.warning("Amplifier %s: read noise cannot be measured", amp.name)
-        variance.update(
-            ampExposure.image,
-            ampExposure.variance,
+        pixelwise().update_variance(
+            ampExposure.masked_image,
             gain,
             read_noise,
             bias_variance=None if self._v17 else biasVariance,

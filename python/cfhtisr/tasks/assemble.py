@@ -13,6 +13,7 @@ from cfhtisr.camera.detector import Detector
 from cfhtisr.images import Exposure, MaskedImage
 from cfhtisr.isr import assembly
 from cfhtisr.pipe import Task
+from cfhtisr.tasks.fused import pixelwise
 
 SECTION_CARDS = ("DATASEC", "BIASSEC", "TRIMSEC", "GAIN")
 """Cards that speak of the raw frame, or of one amplifier."""
@@ -84,7 +85,7 @@ class AssembleCcdTask(Task):
         if first is not assembleInput:
             first = self._join(assembleInput, detector)
         trim = bool(self.config.doTrim)
-        result = first.with_pixels(assembly.assemble(first.masked_image, detector, trim=trim))
+        result = first.with_pixels(pixelwise().assemble(first.masked_image, detector, trim))
         result.metadata = first.metadata.copy()
         result.valid_polygon = None
         result.detector = assembly.assembled_detector(detector, trim)

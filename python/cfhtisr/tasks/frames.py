@@ -22,6 +22,7 @@ from cfhtisr.isr import (
     statistics,
 )
 from cfhtisr.tasks.data import as_boxes
+from cfhtisr.tasks.fused import pixelwise
 
 
 class FrameMethods:
@@ -82,7 +83,7 @@ class FrameMethods:
             If the frame has another size.
         """
         target = self._matched(exposure, biasExposure, "bias")
-        calibration.subtract_bias(target, biasExposure.masked_image)
+        pixelwise().subtract_bias(target, biasExposure.masked_image)
 
     def darkCorrection(
         self, exposure: Exposure, darkExposure: Exposure, invert: bool = False
@@ -114,7 +115,10 @@ class FrameMethods:
             raise RuntimeError("the dark time of the dark frame is 0 s, it cannot be scaled")
         scale = times[0] / times[1] if times[1] else math.inf
         target = self._matched(exposure, darkExposure, "dark")
-        calibration.subtract_dark(target, darkExposure.masked_image, scale, invert=invert)
+        if invert:
+            calibration.subtract_dark(target, darkExposure.masked_image, scale, invert=True)
+        else:
+            pixelwise().subtract_dark(target, darkExposure.masked_image, scale)
         self.log.debug("Dark frame scaled by %g s / %g s", *times)
 
     def flatCorrection(
@@ -139,7 +143,10 @@ class FrameMethods:
         flat = flatExposure.masked_image
         scale = calibration.flat_scale(flat, self.config.flatScalingType, self.config.flatUserScale)
         target = self._matched(exposure, flatExposure, "flat")
-        calibration.divide_flat(target, flat, scale, invert=invert)
+        if invert:
+            calibration.divide_flat(target, flat, scale, invert=True)
+        else:
+            pixelwise().divide_flat(target, flat, scale)
 
     @contextlib.contextmanager
     def flatContext(
@@ -370,6 +377,7 @@ class FrameMethods:
         """Return the pixels that a calibration frame is for."""
         target, other = exposure.masked_image, frame.masked_image
         if self.config.doTrimToMatchCalib:
+            pixelwise().flush()  # the border is flagged on pixels that are there
             target = calibration.trim_to_match(target, other, self.config.parity)
         if target.shape != other.shape:
             raise RuntimeError(

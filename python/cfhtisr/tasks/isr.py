@@ -26,6 +26,7 @@ from cfhtisr.tasks.crosstalk import CrosstalkTask
 from cfhtisr.tasks.data import FakeAmp, IsrData
 from cfhtisr.tasks.frames import FrameMethods
 from cfhtisr.tasks.fringe import FringeTask
+from cfhtisr.tasks.fused import FusedSteps
 from cfhtisr.tasks.geometry import GeometryMethods
 from cfhtisr.tasks.inputs import InputMethods
 from cfhtisr.tasks.masking import MaskingTask
@@ -103,11 +104,18 @@ class IsrTask(
     ----------
     *args, **kwargs
         As for `cfhtisr.pipe.Task`.
+
+    Attributes
+    ----------
+    fused : bool
+        Whether neighbouring point-wise steps are done together, which changes no pixel, flag or
+        card. Set it to False to have each done at its own time.
     """
 
     ConfigClass: ClassVar[Any] = IsrTaskConfig
     _DefaultName = "isr"
     canMultiprocess = True
+    fused = True
 
     assembleCcd: AssembleCcdTask
     crosstalk: CrosstalkTask
@@ -230,14 +238,16 @@ class IsrTask(
         exposure.metadata = ccdExposure.metadata.copy()
         del ccdExposure
         self._prepare(exposure, data)
-        for step in steps.STEPS:
-            if not step.wanted(self, data):
-                continue
-            with self.timer(step.name, logging.DEBUG):
-                changed = step.apply(self, exposure, data)
-            exposure = exposure if changed is None else changed
-            data.done.setdefault(step.name, True)
-            self.debugView(exposure, step.flag or step.name)
+        with FusedSteps(self, IsrTask) as together:
+            for step in steps.STEPS:
+                if not step.wanted(self, data):
+                    continue
+                name = step.name
+                with self.timer(name, logging.DEBUG), together.step(step.pointwise, exposure):
+                    changed = step.apply(self, exposure, data)
+                exposure = exposure if changed is None else changed
+                data.done.setdefault(name, True)
+                self.debugView(exposure, step.flag or name)
         record(exposure, data, self.config.parity)
         self.debugView(exposure, "postISRCCD")
         return Struct(exposure=exposure, ossThumb=data.ossThumb, flattenedThumb=data.flattenedThumb)

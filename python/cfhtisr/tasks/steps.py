@@ -20,6 +20,7 @@ from cfhtisr.isr import bleeds, interpolation, linearity, masking, statistics
 from cfhtisr.pipe import Struct
 from cfhtisr.tasks.crosstalk import NullCrosstalkTask
 from cfhtisr.tasks.data import IsrData
+from cfhtisr.tasks.fused import pixelwise
 from cfhtisr.tasks.record import note
 from cfhtisr.tasks.thumbnails import makeThumbnail
 
@@ -43,6 +44,9 @@ class Step:
         The part of the data that it cannot do without.
     when : callable or None
         A condition beside the flag.
+    pointwise : tuple of str or None
+        The methods and subtasks that a point-wise step calls, which only then can be done
+        together with its neighbours; None for other steps.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Step:
     flag: str | None = None
     needs: str | None = None
     when: Callable[[IsrTask, IsrData], bool] | None = None
+    pointwise: tuple[str, ...] | None = None
 
     def wanted(self, task: IsrTask, data: IsrData) -> bool:
         """Return whether the step is to run."""
@@ -111,6 +116,7 @@ def _variance(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
     bias = (
         None if task.is_v17 or not data.done.get("bias", False) else _bias_variance(exposure, data)
     )
+    parts = []
     ours = type(task).updateVariance is IsrTask.updateVariance
     for amp in data.amplifiers:
         if not exposure.bbox.contains(amp.bbox):
@@ -127,7 +133,10 @@ def _variance(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
             task.updateVariance(part, amp, overscan)
             if extra is not None:
                 part.variance.array += extra
-        if task.config.qa.saveStats:
+        parts.append((amp, part))
+    if task.config.qa.saveStats:
+        pixelwise().flush()
+        for amp, part in parts:
             median, sigma = statistics.compute(part.variance.array, ("MEDIAN", "STDEVCLIP"))
             task.metadata.set(f"ISR VARIANCE {amp.name} MEDIAN", median)
             task.metadata.set(f"ISR VARIANCE {amp.name} STDEV", sigma)
@@ -216,7 +225,7 @@ def _background(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
 
 
 def _trails(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
-    masking.widen_saturation_trails(exposure.mask, "SAT")
+    pixelwise().widen_saturation_trails(exposure.masked_image, "SAT")
 
 
 def _fringe(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
@@ -286,10 +295,16 @@ STEPS: tuple[Step, ...] = (
         "doCrosstalk",
         when=lambda t, d: bool(t.config.doCrosstalkBeforeAssemble),
     ),
-    Step("assemble", _assemble, "doAssembleCcd"),
+    Step("assemble", _assemble, "doAssembleCcd", pointwise=("assembleCcd",)),
     Step("ossThumb", _oss_thumb, when=lambda t, d: bool(t.config.qa.doThumbnailOss)),
-    Step("bias", lambda t, e, d: t.biasCorrection(e, d.bias), "doBias", "bias"),
-    Step("variance", _variance, "doVariance"),
+    Step(
+        "bias",
+        lambda t, e, d: t.biasCorrection(e, d.bias),
+        "doBias",
+        "bias",
+        pointwise=("biasCorrection", "_matched"),
+    ),
+    Step("variance", _variance, "doVariance", pointwise=("updateVariance", "amplifierBox")),
     Step("linearize", _linearize, when=lambda t, d: t.doLinearize(d.detector)),
     Step(
         "crosstalk",
@@ -298,12 +313,24 @@ STEPS: tuple[Step, ...] = (
         when=lambda t, d: not t.config.doCrosstalkBeforeAssemble,
     ),
     Step("bleeds", _bleeds, "doMaskBleeds"),
-    Step("trails", _trails, "doWidenSaturationTrails"),
+    Step("trails", _trails, "doWidenSaturationTrails", pointwise=()),
     Step("brighterFatter", _brighter_fatter, "doBrighterFatter", "bfKernel"),
-    Step("dark", lambda t, e, d: t.darkCorrection(e, d.dark), "doDark", "dark"),
+    Step(
+        "dark",
+        lambda t, e, d: t.darkCorrection(e, d.dark),
+        "doDark",
+        "dark",
+        pointwise=("darkCorrection", "_matched"),
+    ),
     Step("fringe", _fringe, "doFringe", when=_early_fringe),
     Step("strayLight", lambda t, e, d: t.strayLight.run(e), "doStrayLight"),
-    Step("flat", lambda t, e, d: t.flatCorrection(e, d.flat), "doFlat", "flat"),
+    Step(
+        "flat",
+        lambda t, e, d: t.flatCorrection(e, d.flat),
+        "doFlat",
+        "flat",
+        pointwise=("flatCorrection", "_matched"),
+    ),
     Step("gains", lambda t, e, d: t.applyGains(e, d.amplifiers), "doApplyGains"),
     Step(
         "defects",
