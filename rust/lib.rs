@@ -29,6 +29,7 @@ pub mod rice;
 mod rows;
 pub mod runs;
 pub mod saturation;
+pub mod simd;
 pub mod statistics;
 pub mod variance;
 

@@ -25,6 +25,7 @@ mod overscan;
 mod planes;
 mod pool;
 mod saturation;
+mod simd;
 mod statistics;
 mod variance;
 
@@ -113,6 +114,8 @@ mod _kernels {
     use super::pool::{num_threads, set_num_threads};
     #[pymodule_export]
     use super::saturation::saturation_edge;
+    #[pymodule_export]
+    use super::simd::cpu_level;
     #[pymodule_export]
     use super::statistics::statistics_compute;
     #[pymodule_export]

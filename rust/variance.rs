@@ -3,7 +3,8 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::error::{KernelError, same_shape};
-use crate::rows::update;
+use crate::rows::{change_together, together, update};
+use crate::simd::dispatched;
 
 /// Write `max(image, 0) / gain + (read_noise / gain)^2 + bias_variance`.
 ///
@@ -24,23 +25,19 @@ pub fn update_variance(
 ) -> Result<(), KernelError> {
     check(gain, read_noise)?;
     same_shape("variance", variance.dim(), image.dim())?;
-    let noise = (read_noise / gain) * (read_noise / gain);
-    let inverse = 1.0 / gain;
-    #[allow(clippy::cast_possible_truncation, reason = "the result is a pixel value again")]
-    let pixel = move |i: f32, bias: f32| {
-        let signal = if i < 0.0 { 0.0 } else { f64::from(i) };
-        (signal * inverse + noise + f64::from(bias)) as f32
-    };
+    let numbers = Numbers::new(gain, read_noise);
     let Some(bias) = bias_variance else {
-        Zip::from(variance.rows_mut())
-            .and(image.rows())
-            .par_for_each(|variance, image| update(variance, image, |v, i| *v = pixel(i, 0.0)));
+        Zip::from(variance.rows_mut()).and(image.rows()).par_for_each(|variance, image| {
+            change_together(variance, |variance| write_row(&together(image), variance, numbers));
+        });
         return Ok(());
     };
     same_shape("bias_variance", bias.dim(), image.dim())?;
     Zip::from(variance.rows_mut()).and(image.rows()).and(bias.rows()).par_for_each(
         |variance, image, bias| {
-            Zip::from(variance).and(image).and(bias).for_each(|v, i, b| *v = pixel(*i, *b));
+            change_together(variance, |variance| {
+                write_row_with_bias(&together(image), &together(bias), variance, numbers);
+            });
         },
     );
     Ok(())
@@ -69,6 +66,41 @@ pub fn update_variance_v17(
         .and(image.rows())
         .par_for_each(|variance, image| update(variance, image, |v, i| *v = i * inverse + noise));
     Ok(())
+}
+
+/// What the variance of an amplifier needs beside its pixels.
+#[derive(Clone, Copy)]
+struct Numbers {
+    inverse_gain: f64,
+    noise: f64,
+}
+
+impl Numbers {
+    fn new(gain: f64, read_noise: f64) -> Self {
+        Self { inverse_gain: 1.0 / gain, noise: (read_noise / gain) * (read_noise / gain) }
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "the result is a pixel value again")]
+    #[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
+    #[inline(always)]
+    fn pixel(self, value: f32, bias: f32) -> f32 {
+        let signal = if value < 0.0 { 0.0 } else { f64::from(value) };
+        (signal * self.inverse_gain + self.noise + f64::from(bias)) as f32
+    }
+}
+
+dispatched! {
+    fn write_row(image: &[f32], variance: &mut [f32], numbers: Numbers) {
+        for (v, i) in variance.iter_mut().zip(image) {
+            *v = numbers.pixel(*i, 0.0);
+        }
+    }
+
+    fn write_row_with_bias(image: &[f32], bias: &[f32], variance: &mut [f32], numbers: Numbers) {
+        for ((v, i), b) in variance.iter_mut().zip(image).zip(bias) {
+            *v = numbers.pixel(*i, *b);
+        }
+    }
 }
 
 fn check(gain: f64, read_noise: f64) -> Result<(), KernelError> {

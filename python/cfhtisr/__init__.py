@@ -25,6 +25,7 @@ _HOMES = {
     "Struct": "cfhtisr.pipe.struct",
     "TransmissionCurve": "cfhtisr.images.transmission",
     "VisitInfo": "cfhtisr.images.visit",
+    "get_cpu_level": "cfhtisr.threads",
     "get_num_threads": "cfhtisr.threads",
     "read_exposure": "cfhtisr.io",
     "read_raw": "cfhtisr.io",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from cfhtisr.images.polygon import Polygon as Polygon
     from cfhtisr.images.transmission import TransmissionCurve as TransmissionCurve
     from cfhtisr.images.visit import VisitInfo as VisitInfo
+    from cfhtisr.threads import get_cpu_level as get_cpu_level
     from cfhtisr.threads import get_num_threads as get_num_threads
     from cfhtisr.threads import set_num_threads as set_num_threads
 

@@ -12,6 +12,7 @@ __all__ = [
     "bleed_trails",
     "correct_brighter_fatter",
     "correct_fused",
+    "cpu_level",
     "datasum",
     "decode_tiles",
     "divide_flat",
@@ -197,6 +198,7 @@ def overscan_integer_median(image: _F32, mask: _I32 | None, reject: int) -> floa
 def row_median(image: _F32, mask: _I32, reject: int) -> _F32: ...
 
 # pool
+def cpu_level() -> str: ...
 def num_threads() -> int: ...
 def set_num_threads(threads: int) -> None: ...
 

@@ -1,8 +1,17 @@
-"""How many threads the kernels use."""
+"""How many threads the kernels use, and which instructions of the processor."""
 
-__all__ = ["get_num_threads", "set_num_threads"]
+__all__ = ["get_cpu_level", "get_num_threads", "set_num_threads"]
 
 from cfhtisr import _kernels
+
+
+def get_cpu_level() -> str:
+    """Return the instructions that the kernels use: ``baseline``, ``avx2`` or ``avx512``.
+
+    It is the highest level that the machine has; the environment variable ``CFHTISR_CPU`` can
+    lower it. Results do not depend on it.
+    """
+    return _kernels.cpu_level()
 
 
 def get_num_threads() -> int:

@@ -1,0 +1,77 @@
+"""One library for every processor: the same bits at every level of instructions."""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import cfhtisr
+from cfhtisr import MaskedImage
+from cfhtisr.isr import calibration, masking, overscan, statistics, variance
+
+LEVELS = ("baseline", "avx2", "avx512")
+
+
+def digest():
+    """Return a digest of what kernels make of awkward pixels."""
+    rng = np.random.default_rng(5)
+    made = hashlib.sha256()
+
+    def frame(loc, scale, shape=(67, 203)):
+        pixels = rng.normal(loc, scale, shape).astype(np.float32)
+        pixels[rng.random(shape) < 0.01] = rng.choice(
+            np.float32([np.nan, np.inf, -np.inf, 0, -0.0, 1e-42, 3e38])
+        )
+        flags = rng.integers(0, 8, shape, dtype=np.int32)
+        return MaskedImage(pixels, flags, np.abs(pixels))
+
+    target, bias, dark, flat = frame(1000, 30), frame(2, 1), frame(0.1, 1), frame(1, 0.1)
+    with np.errstate(all="ignore"):
+        calibration.subtract_bias(target, bias)
+        variance.update(target.image, target.variance, 1.6, 4.0, bias.variance.array)
+        masking.threshold(target.image, target.mask, 1040.0, "SAT")
+        masking.widen_saturation_trails(target.mask, "SAT")
+        calibration.subtract_dark(target, dark, 0.7)
+        calibration.divide_flat(target, flat, 1.1)
+    for array in target.getArrays():
+        made.update(array.tobytes())
+    image = frame(1200, 9).image.array
+    numbers = [
+        *statistics.compute(image, statistics.STATISTICS),
+        *overscan.fit(image, "MEDIAN_PER_ROW").tolist(),
+        *overscan.fit(image, "AKIMA_SPLINE", 6).tolist(),
+    ]
+    made.update(np.float64(numbers).tobytes())
+    return made.hexdigest()
+
+
+def at_level(level):
+    """Return the level that a process ran at, and its digest."""
+    code = "import cfhtisr, test_cpu_levels as t; print(cfhtisr.get_cpu_level(), t.digest())"
+    here = os.path.dirname(__file__)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([here, *sys.path])}
+    if level is not None:
+        environment["CFHTISR_CPU"] = level
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_level_gives_the_same_bits(level):
+    ran, made = at_level(level)
+    highest = at_level(None)[0]
+    assert LEVELS.index(ran) == min(LEVELS.index(level), LEVELS.index(highest))
+    assert made == digest()
+
+
+def test_a_level_that_does_not_exist_is_passed_over():
+    assert at_level("sse9")[0] == at_level(None)[0]
+
+
+def test_the_level_is_one_of_three():
+    assert cfhtisr.get_cpu_level() in LEVELS
