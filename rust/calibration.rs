@@ -7,7 +7,8 @@
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Zip};
 
 use crate::error::{KernelError, same_shape};
-use crate::rows::update;
+use crate::rows::{change_together, together};
+use crate::simd::dispatched;
 
 /// The planes that a correction reads.
 #[derive(Clone, Copy)]
@@ -49,9 +50,9 @@ struct RowMut<'a> {
 /// [`KernelError::Shape`] when the planes differ in shape.
 pub fn subtract_bias(target: PlanesMut<'_>, bias: Planes<'_>) -> Result<(), KernelError> {
     by_row(target, bias, |target, bias| {
-        update(target.image, bias.image, |a, b| *a -= b);
-        update(target.mask, bias.mask, |a, b| *a |= b);
-        update(target.variance, bias.variance, |a, b| *a += b);
+        change_together(target.image, |image| subtract_row(image, &together(bias.image)));
+        change_together(target.mask, |mask| join_row(mask, &together(bias.mask)));
+        change_together(target.variance, |sum| add_row(sum, &together(bias.variance)));
     })
 }
 
@@ -70,16 +71,26 @@ pub fn subtract_scaled(
     scale: f64,
     invert: bool,
 ) -> Result<(), KernelError> {
-    if !scale.is_finite() {
-        let problem = format!("is {scale}, wanted a finite number");
-        return Err(KernelError::Value { name: "scale", problem });
-    }
+    check_dark(scale)?;
     let (signed, square) = (if invert { scale } else { -scale }, scale * scale);
     by_row(target, other, |target, other| {
-        update(target.image, other.image, |a, b| *a += round(signed * f64::from(b)));
-        update(target.mask, other.mask, |a, b| *a |= b);
-        update(target.variance, other.variance, |a, b| *a += round(square * f64::from(b)));
+        change_together(target.image, |image| {
+            add_scaled_row(image, &together(other.image), signed);
+        });
+        change_together(target.mask, |mask| join_row(mask, &together(other.mask)));
+        change_together(target.variance, |sum| {
+            add_scaled_row(sum, &together(other.variance), square);
+        });
     })
+}
+
+/// Refuse a scale that no dark frame can have.
+pub(crate) fn check_dark(scale: f64) -> Result<(), KernelError> {
+    if scale.is_finite() {
+        return Ok(());
+    }
+    let problem = format!("is {scale}, wanted a finite number");
+    Err(KernelError::Value { name: "scale", problem })
 }
 
 /// Divide by a flat of level `scale`, or multiply when `invert`.
@@ -99,34 +110,92 @@ pub fn divide_flat(
     scale: f64,
     invert: bool,
 ) -> Result<(), KernelError> {
-    if !scale.is_finite() || scale == 0.0 {
-        let problem = format!("is {scale}, wanted a finite number other than 0");
-        return Err(KernelError::Value { name: "scale", problem });
-    }
+    check_flat(scale)?;
     let c = 1.0 / scale;
     by_row(target, flat, |target, flat| {
-        let square = c * c;
-        let spread = |a: f32, va: f32, f: f32, vf: f32| {
-            let f2 = f * f;
-            let sum = f64::from(a * a * vf + f2 * va);
-            let f2 = f64::from(f2);
-            round(if invert { square * sum } else { sum / (square * f2 * f2) })
-        };
-        let image = target.image.view();
-        Zip::from(target.variance)
-            .and(image)
-            .and(flat.image)
-            .and(flat.variance)
-            .for_each(|va, a, f, vf| *va = spread(*a, *va, *f, *vf));
-        if invert {
-            update(target.image, flat.image, |a, f| *a *= round(c * f64::from(f)));
-        } else {
-            update(target.image, flat.image, |a, f| *a /= round(c * f64::from(f)));
-        }
-        update(target.mask, flat.mask, |a, b| *a |= b);
+        change_together(target.image, |image| {
+            change_together(target.variance, |variance| {
+                let spread = together(flat.variance);
+                divide_row(image, variance, &together(flat.image), Some(&spread), c, invert);
+            });
+        });
+        change_together(target.mask, |mask| join_row(mask, &together(flat.mask)));
     })
 }
 
+/// Refuse a level that no flat can have.
+pub(crate) fn check_flat(scale: f64) -> Result<(), KernelError> {
+    if scale.is_finite() && scale != 0.0 {
+        return Ok(());
+    }
+    let problem = format!("is {scale}, wanted a finite number other than 0");
+    Err(KernelError::Value { name: "scale", problem })
+}
+
+dispatched! {
+    pub(crate) fn subtract_row(pixels: &mut [f32], other: &[f32]) {
+        for (a, b) in pixels.iter_mut().zip(other) {
+            *a -= b;
+        }
+    }
+
+    pub(crate) fn add_row(pixels: &mut [f32], other: &[f32]) {
+        for (a, b) in pixels.iter_mut().zip(other) {
+            *a += b;
+        }
+    }
+
+    pub(crate) fn join_row(flags: &mut [i32], other: &[i32]) {
+        for (a, b) in flags.iter_mut().zip(other) {
+            *a |= b;
+        }
+    }
+
+    pub(crate) fn add_scaled_row(pixels: &mut [f32], other: &[f32], factor: f64) {
+        for (a, b) in pixels.iter_mut().zip(other) {
+            *a += round(factor * f64::from(*b));
+        }
+    }
+
+    pub(crate) fn divide_row(
+        image: &mut [f32],
+        variance: &mut [f32],
+        flat: &[f32],
+        flat_variance: Option<&[f32]>,
+        c: f64,
+        invert: bool,
+    ) {
+        let square = c * c;
+        if let Some(flat_variance) = flat_variance {
+            let pixels = image.iter_mut().zip(variance).zip(flat).zip(flat_variance);
+            for (((a, va), f), vf) in pixels {
+                (*a, *va) = divided(*a, *va, *f, *vf, (c, square), invert);
+            }
+        } else {
+            for ((a, va), f) in image.iter_mut().zip(variance).zip(flat) {
+                (*a, *va) = divided(*a, *va, *f, 0.0, (c, square), invert);
+            }
+        }
+    }
+}
+
+/// A pixel and its variance, divided by a flat or multiplied.
+#[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
+#[inline(always)]
+fn divided(a: f32, va: f32, f: f32, vf: f32, (c, square): (f64, f64), invert: bool) -> (f32, f32) {
+    let f2 = f * f;
+    let sum = f64::from(a * a * vf + f2 * va);
+    let level = round(c * f64::from(f));
+    let f2 = f64::from(f2);
+    if invert {
+        (a * level, round(square * sum))
+    } else {
+        (a / level, round(sum / (square * f2 * f2)))
+    }
+}
+
+#[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
+#[inline(always)]
 #[allow(clippy::cast_possible_truncation, reason = "the result is a pixel value again")]
 fn round(value: f64) -> f32 {
     value as f32

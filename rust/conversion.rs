@@ -4,6 +4,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::error::{KernelError, same_shape};
 use crate::rows::update;
+use crate::simd::dispatched;
 
 /// A pixel type that raw frames come in.
 pub trait RawPixel: Copy + Sync {
@@ -43,4 +44,35 @@ pub fn to_float<T: RawPixel>(
         },
     );
     Ok(())
+}
+
+dispatched! {
+    /// Raw counts of a row to values, with the flags of those that reach a level.
+    ///
+    /// `thresholds` are levels, compared in `f32`, and their bits; every pixel gets `flags`.
+    pub(crate) fn convert_row(
+        raw: &[u16],
+        image: &mut [f32],
+        mask: &mut [i32],
+        thresholds: &[(f32, i32)],
+        flags: i32,
+    ) {
+        let (first, bits) = thresholds.first().copied().unwrap_or((f32::NAN, 0));
+        for ((count, pixel), flag) in raw.iter().zip(&mut *image).zip(&mut *mask) {
+            *pixel = f32::from(*count);
+            *flag = flags | if *pixel >= first { bits } else { 0 };
+        }
+        for &(level, bits) in thresholds.iter().skip(1) {
+            for (pixel, flag) in image.iter().zip(&mut *mask) {
+                *flag |= if *pixel >= level { bits } else { 0 };
+            }
+        }
+    }
+
+    /// Subtract one level from a row.
+    pub(crate) fn lower_row(image: &mut [f32], level: f32) {
+        for pixel in image {
+            *pixel -= level;
+        }
+    }
 }

@@ -1,171 +1,278 @@
-//! Neighbouring point-wise corrections of one frame, a band of rows through all of them at a time.
+//! The corrections of one frame, a row through all of them at a time.
 //!
-//! Each band stays in the cache while the corrections pass over it, in their order; what each of
-//! them does is the kernel of its own name. No correction looks beyond its row, so the height of
-//! the bands and the number of threads change nothing.
+//! A row is worked on in memory next to the processor, and written once. What each correction does
+//! is the kernel of its own name; only the growth of flags looks at the rows beside. Neither the
+//! bands in which threads share the frame nor their number change anything.
+
+mod operation;
+mod plan;
+mod row;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use ndarray::parallel::prelude::*;
-use ndarray::{ArrayView2, Axis, Slice, s};
+use ndarray::{ArrayViewMut1, Axis};
 
-use crate::assembly::place;
-use crate::calibration::{Planes, PlanesMut, divide_flat, subtract_bias, subtract_scaled};
+pub use self::operation::{Operation, Source, Step};
+use self::plan::Plan;
+use self::row::{Ring, Row};
+use crate::calibration::PlanesMut;
 use crate::error::{KernelError, same_shape};
-use crate::masking::widen_saturation_trails;
-use crate::variance::{update_variance, update_variance_v17};
+use crate::interpolation::row::{self as repair, WantsMore};
+use crate::simd;
 
-/// What is done to the pixels of a box.
-pub enum Operation<'a> {
-    /// [`place`]: copy raw pixels, columns or rows turned around.
-    Place {
-        /// The raw pixels.
-        raw: Planes<'a>,
-        /// Whether the columns are turned around.
-        flip_x: bool,
-        /// Whether the rows are.
-        flip_y: bool,
-    },
-    /// [`subtract_bias`].
-    Bias(Planes<'a>),
-    /// [`update_variance`] of the box itself.
-    Variance {
-        /// Gain [electron/ADU].
-        gain: f64,
-        /// Read noise [electron].
-        read_noise: f64,
-        /// Variance of the bias frame.
-        bias: Option<ArrayView2<'a, f32>>,
-    },
-    /// [`update_variance_v17`] of the box itself.
-    VarianceV17 {
-        /// Gain [electron/ADU].
-        gain: f64,
-        /// Read noise, as it comes.
-        read_noise: f64,
-    },
-    /// [`widen_saturation_trails`] of these bits.
-    Trails(i32),
-    /// [`subtract_scaled`], not inverted.
-    Dark(Planes<'a>, f64),
-    /// [`divide_flat`], not inverted.
-    Flat(Planes<'a>, f64),
+/// What else [`correct`] is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Rows of a band, which one thread takes.
+    pub height: usize,
+    /// Pixels that have the first of these bits and not the second are counted.
+    pub watched: (i32, i32),
 }
 
-/// An operation, and the pixels that it is for.
-pub struct Step<'a> {
-    /// First row and column.
-    pub corner: (usize, usize),
-    /// Rows and columns.
-    pub shape: (usize, usize),
-    /// What is done to them.
-    pub operation: Operation<'a>,
+/// What [`correct`] has seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The first step that wants more than one row has; all is to be done again without it.
+    pub stopped: Option<usize>,
+    /// Pixels that were found to have no number.
+    pub nans: usize,
+    /// Pixels that have each bit of the mask.
+    pub counts: [u64; 32],
+    /// Pixels that have the first of the watched bits without the second.
+    pub watched: u64,
 }
 
-impl Step<'_> {
-    fn check(&self, frame: (usize, usize)) -> Result<(), KernelError> {
-        let ends = (
-            self.corner.0.checked_add(self.shape.0).is_some_and(|end| end <= frame.0),
-            self.corner.1.checked_add(self.shape.1).is_some_and(|end| end <= frame.1),
-        );
-        if ends != (true, true) {
-            let problem = format!(
-                "of {:?} pixels at {:?} leaves the frame of {frame:?}",
-                self.shape, self.corner
-            );
-            return Err(KernelError::Value { name: "box", problem });
-        }
-        match &self.operation {
-            Operation::Place { raw: planes, .. }
-            | Operation::Bias(planes)
-            | Operation::Dark(planes, _)
-            | Operation::Flat(planes, _) => {
-                same_shape("image of a step", planes.image.dim(), self.shape)?;
-                same_shape("mask of a step", planes.mask.dim(), self.shape)?;
-                same_shape("variance of a step", planes.variance.dim(), self.shape)
-            }
-            Operation::Variance { bias: Some(bias), .. } => {
-                same_shape("bias_variance", bias.dim(), self.shape)
-            }
-            _ => Ok(()),
-        }
-    }
+/// Rows that other rows copy, as they were before they were repaired.
+type Copies = Mutex<BTreeMap<usize, (Vec<f32>, Vec<f32>)>>;
 
-    /// Do it, as far as it concerns a band of the frame that begins at row `first`.
-    fn apply(&self, band: &mut PlanesMut<'_>, first: usize) -> Result<(), KernelError> {
-        let (top, left) = self.corner;
-        let low = first.max(top);
-        let high = (first + band.image.nrows()).min(top + self.shape.0);
-        if low >= high {
-            return Ok(());
-        }
-        let within = s![low - first..high - first, left..left + self.shape.1];
-        let mut part = PlanesMut {
-            image: band.image.slice_mut(within),
-            mask: band.mask.slice_mut(within),
-            variance: band.variance.slice_mut(within),
-        };
-        let (from, to) = (low - top, high - top);
-        match &self.operation {
-            Operation::Place { raw, flip_x, flip_y } => {
-                let height = self.shape.0;
-                let (from, to) = if *flip_y { (height - to, height - from) } else { (from, to) };
-                place(part, rows(*raw, from, to), *flip_x, *flip_y)
-            }
-            Operation::Bias(bias) => subtract_bias(part, rows(*bias, from, to)),
-            Operation::Variance { gain, read_noise, bias } => {
-                let bias = bias.map(|bias| bias.slice_move(s![from..to, ..]));
-                update_variance(part.image.view(), part.variance, *gain, *read_noise, bias)
-            }
-            Operation::VarianceV17 { gain, read_noise } => {
-                update_variance_v17(part.image.view(), part.variance, *gain, *read_noise)
-            }
-            Operation::Trails(bits) => {
-                widen_saturation_trails(part.mask.view_mut(), *bits);
-                Ok(())
-            }
-            Operation::Dark(dark, scale) => {
-                subtract_scaled(part, rows(*dark, from, to), *scale, false)
-            }
-            Operation::Flat(flat, scale) => divide_flat(part, rows(*flat, from, to), *scale, false),
-        }
-    }
+/// What the bands of a frame share.
+struct Shared<'a> {
+    plan: Plan<'a>,
+    copies: Copies,
+    /// The first step that could not be done.
+    stopped: AtomicUsize,
+    watched: (i32, i32),
 }
 
-/// Take bands of `height` rows of `target` through all `steps`, in their order.
+/// What a band has seen, and the rows that it could not finish.
+struct Seen {
+    outcome: Outcome,
+    waiting: Vec<Row>,
+}
+
+/// Take the rows of `target` through all `steps`, in their order.
+///
+/// Repairs come last: over boxes, over grown flags, over pixels without a number, each at most
+/// once. When one of them wants a statistic of the whole frame nothing useful is in `target`, and
+/// the outcome names it.
 ///
 /// # Errors
 ///
 /// [`KernelError::Shape`] when planes of the target or of a step differ in shape,
-/// [`KernelError::Value`] when a box leaves the target, `height` is zero, or as of the kernels;
-/// only the numbers that the kernels refuse are found when pixels have been changed.
-pub fn correct(
+/// [`KernelError::Value`] when a box leaves the target, a number is refused by its kernel, a step
+/// stands where it cannot be, or the height is zero. Nothing has been changed then.
+pub fn correct<'a>(
     target: PlanesMut<'_>,
-    steps: &[Step<'_>],
-    height: usize,
-) -> Result<(), KernelError> {
+    steps: &'a [Step<'a>],
+    settings: Settings,
+) -> Result<Outcome, KernelError> {
     let frame = target.image.dim();
     same_shape("target mask", target.mask.dim(), frame)?;
     same_shape("target variance", target.variance.dim(), frame)?;
+    let Settings { height, watched } = settings;
     if height == 0 {
         let problem = "is 0, wanted at least one row".to_owned();
         return Err(KernelError::Value { name: "height", problem });
     }
-    steps.iter().try_for_each(|step| step.check(frame))?;
+    let plan = Plan::new(steps, frame)?;
+    if let Some(step) = plan.hopeless() {
+        return Ok(Outcome { stopped: Some(step), ..Outcome::nothing() });
+    }
+    let shared =
+        Shared { plan, copies: Mutex::default(), stopped: AtomicUsize::new(usize::MAX), watched };
     let PlanesMut { mut image, mut mask, mut variance } = target;
     let bands = image.axis_chunks_iter_mut(Axis(0), height).into_par_iter();
     let bands = bands
         .zip(mask.axis_chunks_iter_mut(Axis(0), height))
         .zip(variance.axis_chunks_iter_mut(Axis(0), height));
-    bands.enumerate().try_for_each(|(number, ((image, mask), variance))| {
-        let mut band = PlanesMut { image, mask, variance };
-        steps.iter().try_for_each(|step| step.apply(&mut band, number * height))
-    })
+    let seen = bands.enumerate().map_init(
+        || Ring::new(shared.plan.reach(), frame.1),
+        |ring, (number, ((image, mask), variance))| {
+            let seen = shared.band(ring, number * height, PlanesMut { image, mask, variance });
+            simd::fence(); // before another thread may look
+            seen
+        },
+    );
+    let mut seen = seen.reduce(Seen::nothing, Seen::join);
+    for row in std::mem::take(&mut seen.waiting) {
+        let y = row.y;
+        let target = [image.row_mut(y), variance.row_mut(y)];
+        seen = seen.join(shared.finish_waiting(row, target, mask.row_mut(y)));
+    }
+    simd::fence();
+    let stopped = shared.stopped.load(Ordering::Relaxed);
+    seen.outcome.stopped = (stopped != usize::MAX).then_some(stopped);
+    Ok(seen.outcome)
 }
 
-fn rows(planes: Planes<'_>, from: usize, to: usize) -> Planes<'_> {
-    let rows = Slice::from(from..to);
-    let Planes { mut image, mut mask, mut variance } = planes;
-    image.slice_axis_inplace(Axis(0), rows);
-    mask.slice_axis_inplace(Axis(0), rows);
-    variance.slice_axis_inplace(Axis(0), rows);
-    Planes { image, mask, variance }
+impl Shared<'_> {
+    /// Take a band of rows that begins with `first` through all steps.
+    fn band(&self, ring: &mut Ring, first: usize, mut target: PlanesMut<'_>) -> Seen {
+        let mut seen = Seen::nothing();
+        let reach = self.plan.reach();
+        let end = first + target.image.nrows();
+        let last = (end + reach).min(self.plan.frame.0);
+        for y in first.saturating_sub(reach)..last {
+            if self.stopped.load(Ordering::Relaxed) != usize::MAX {
+                return Seen::nothing();
+            }
+            let inside = (first..end).contains(&y);
+            self.plan.prefetch(y + 1);
+            let row = ring.at(y);
+            if self.plan.fresh {
+                row.clear(y);
+            } else {
+                let y = y - first; // a plan with neighbours makes its rows afresh
+                row.load(
+                    (target.image.row(y), target.mask.row(y), target.variance.row(y)),
+                    first + y,
+                );
+            }
+            self.prepare(row, inside);
+            let ready = if y + 1 == last { y + 1 } else { (y + 1).saturating_sub(reach) };
+            let begin = y.saturating_sub(reach).max(first);
+            for y in begin..ready.min(end) {
+                let at = y - first;
+                let planes = [target.image.row_mut(at), target.variance.row_mut(at)];
+                self.finish(ring, y, planes, target.mask.row_mut(at), &mut seen);
+            }
+        }
+        seen
+    }
+
+    /// What a row needs no other row for.
+    fn prepare(&self, row: &mut Row, inside: bool) {
+        for (index, step) in self.plan.pointwise.iter().enumerate() {
+            row.apply(step, index < self.plan.dead_before);
+        }
+        if let Some((index, boxes)) = &self.plan.boxes {
+            let Some(runs) = boxes.runs.get(row.y) else { return };
+            row.flag(runs, boxes.bits);
+            if boxes.copying.contains_key(&row.y) {
+                row.waits = true;
+            } else {
+                if inside && boxes.copied.contains(&row.y) {
+                    let edge = boxes.options.use_edge;
+                    match repair::copied(&row.image, &row.variance, runs, edge) {
+                        Ok(copy) => {
+                            let copies = self.copies.lock();
+                            copies.unwrap_or_else(PoisonError::into_inner).insert(row.y, copy);
+                        }
+                        Err(WantsMore) => self.stop(*index),
+                    }
+                }
+                self.check(*index, row.repair(runs, boxes.options));
+            }
+        }
+        if let Some((_, grown)) = &self.plan.grown {
+            row.find(grown.bits);
+        }
+    }
+
+    /// Write a row, or set it aside until the row is there that it copies.
+    fn finish(
+        &self,
+        ring: &mut Ring,
+        y: usize,
+        target: [ArrayViewMut1<'_, f32>; 2],
+        mask: ArrayViewMut1<'_, i32>,
+        seen: &mut Seen,
+    ) {
+        let near = match &self.plan.grown {
+            Some((_, grown)) => ring.stretches(y, grown.radius, self.plan.frame),
+            None => Vec::new(),
+        };
+        let row = ring.at(y);
+        row.near = near;
+        if row.waits {
+            seen.waiting.push(row.clone());
+            return;
+        }
+        self.end(row, target, mask, &mut seen.outcome);
+    }
+
+    fn finish_waiting(
+        &self,
+        mut row: Row,
+        target: [ArrayViewMut1<'_, f32>; 2],
+        mask: ArrayViewMut1<'_, i32>,
+    ) -> Seen {
+        let mut seen = Seen::nothing();
+        if let Some((index, boxes)) = &self.plan.boxes {
+            let copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
+            let copy = boxes.copying.get(&row.y).and_then(|source| copies.get(source));
+            match copy {
+                Some(copy) => row.copy(copy, boxes.options.flag),
+                None => self.stop(*index),
+            }
+        }
+        self.end(&mut row, target, mask, &mut seen.outcome);
+        seen
+    }
+
+    /// What follows when the flags of the neighbours are known.
+    fn end(
+        &self,
+        row: &mut Row,
+        [image, variance]: [ArrayViewMut1<'_, f32>; 2],
+        mask: ArrayViewMut1<'_, i32>,
+        outcome: &mut Outcome,
+    ) {
+        if let Some((index, grown)) = &self.plan.grown {
+            self.check(*index, row.repair_grown(grown.bits, grown.options));
+        }
+        if let Some((index, nans)) = &self.plan.nans {
+            match row.repair_nans(nans.bits, nans.options) {
+                Ok(count) => outcome.nans += count,
+                Err(WantsMore) => self.stop(*index),
+            }
+        }
+        row.count(&mut outcome.counts, self.watched, &mut outcome.watched);
+        row.store(image, mask, variance);
+    }
+
+    fn check(&self, index: usize, done: Result<(), WantsMore>) {
+        if done == Err(WantsMore) {
+            self.stop(index);
+        }
+    }
+
+    fn stop(&self, index: usize) {
+        self.stopped.fetch_min(index, Ordering::Relaxed);
+    }
+}
+
+impl Outcome {
+    fn nothing() -> Self {
+        Self { stopped: None, nans: 0, counts: [0; 32], watched: 0 }
+    }
+}
+
+impl Seen {
+    fn nothing() -> Self {
+        Self { outcome: Outcome::nothing(), waiting: Vec::new() }
+    }
+
+    fn join(mut self, mut other: Self) -> Self {
+        self.outcome.nans += other.outcome.nans;
+        self.outcome.watched += other.outcome.watched;
+        for (sum, count) in self.outcome.counts.iter_mut().zip(other.outcome.counts) {
+            *sum += count;
+        }
+        self.waiting.append(&mut other.waiting);
+        self
+    }
 }

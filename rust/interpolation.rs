@@ -6,6 +6,7 @@
 
 mod closed_form;
 mod reference;
+pub(crate) mod row;
 pub mod weights;
 
 use std::collections::BTreeMap;

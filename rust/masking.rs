@@ -4,6 +4,7 @@ use ndarray::parallel::prelude::*;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, Zip, s};
 
 use crate::error::{KernelError, same_shape};
+use crate::rows::change_together;
 use crate::runs::{self, Run};
 
 const CHUNK: usize = 256; // pixels that are passed over together when none of them is flagged
@@ -132,7 +133,7 @@ pub enum Shape {
 
 impl Shape {
     /// How many columns to each side are reached so many rows away.
-    fn half_width(self, radius: usize, rows: usize) -> usize {
+    pub(crate) fn half_width(self, radius: usize, rows: usize) -> usize {
         match self {
             Self::Diamond => radius - rows,
             Self::Circle => (radius * radius - rows * rows).isqrt(),
@@ -196,17 +197,21 @@ pub fn grow(mask: ArrayViewMut2<'_, i32>, bits: i32, radius: usize, shape: Shape
 /// A run of 6 or 7 pixels grows by 1 pixel on each side, of 8 or 9 by 3, a longer one by 4.
 pub fn widen_saturation_trails(mask: ArrayViewMut2<'_, i32>, bits: i32) {
     let mut mask = mask;
-    let width = mask.ncols();
-    mask.axis_iter_mut(Axis(0)).into_par_iter().for_each(|mut flags| {
-        for run in runs::of_row(flags.view(), bits) {
-            let extra = match run.width() {
-                0..=5 => continue,
-                6..=7 => 1,
-                8..=9 => 3,
-                _ => 4,
-            };
-            let columns = run.first.saturating_sub(extra)..width.min(run.last + extra + 1);
-            flags.slice_mut(s![columns]).map_inplace(|flag| *flag |= bits);
-        }
-    });
+    mask.axis_iter_mut(Axis(0))
+        .into_par_iter()
+        .for_each(|flags| change_together(flags, |flags| widen_row(flags, bits)));
+}
+
+/// What [`widen_saturation_trails`] does to one row.
+pub(crate) fn widen_row(flags: &mut [i32], bits: i32) {
+    for run in runs::of_slice(flags, bits) {
+        let extra = match run.width() {
+            0..=5 => continue,
+            6..=7 => 1,
+            8..=9 => 3,
+            _ => 4,
+        };
+        let columns = run.first.saturating_sub(extra)..flags.len().min(run.last + extra + 1);
+        flags[columns].iter_mut().for_each(|flag| *flag |= bits);
+    }
 }

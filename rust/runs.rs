@@ -1,11 +1,10 @@
 //! Runs: neighbouring columns of one row that share a property.
 
-use std::borrow::Cow;
-
 use ndarray::parallel::prelude::*;
 use ndarray::{ArrayView1, ArrayView2, Axis};
 
 use crate::error::{KernelError, same_shape};
+use crate::rows::together;
 
 /// Columns `first` to `last`, inclusive, of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,8 +32,13 @@ pub fn from_mask(mask: ArrayView2<'_, i32>, bits: i32) -> Vec<Vec<Run>> {
 /// The runs of one row of a mask.
 #[must_use]
 pub fn of_row(flags: ArrayView1<'_, i32>, bits: i32) -> Vec<Run> {
+    of_slice(&together(flags), bits)
+}
+
+/// The runs of one row of a mask whose flags lie side by side.
+#[must_use]
+pub fn of_slice(flags: &[i32], bits: i32) -> Vec<Run> {
     const CHUNK: usize = 64; // most of a frame is clean, and a chunk is soon seen to be so
-    let flags = flags.to_slice().map_or_else(|| Cow::Owned(flags.to_vec()), Cow::Borrowed);
     let mut runs = Vec::new();
     let mut open = None;
     for (index, chunk) in flags.chunks(CHUNK).enumerate() {

@@ -156,6 +156,19 @@ pub fn stream<T: Word>(from: &[T], to: &mut [T]) {
     to.copy_from_slice(from);
 }
 
+/// Ask for pixels that are wanted soon, so that they come while others are worked on.
+#[inline]
+pub fn prefetch<T>(pixels: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in pixels.chunks((64 / size_of::<T>().max(1)).max(1)) {
+        use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        #[allow(unsafe_code, reason = "the address is that of a pixel, and nothing is read")]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast());
+        }
+    }
+}
+
 /// Four bytes that any pattern of bits is a value of.
 pub trait Word: Copy + Send + Sync + sealed::Word {}
 impl Word for f32 {}

@@ -3,7 +3,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::error::{KernelError, same_shape};
-use crate::rows::{change_together, together, update};
+use crate::rows::{change_together, together};
 use crate::simd::dispatched;
 
 /// Write `max(image, 0) / gain + (read_noise / gain)^2 + bias_variance`.
@@ -51,7 +51,6 @@ pub fn update_variance(
 /// # Errors
 ///
 /// As of [`update_variance`].
-#[allow(clippy::cast_possible_truncation, reason = "the reference rounds these to pixel values")]
 pub fn update_variance_v17(
     image: ArrayView2<'_, f32>,
     mut variance: ArrayViewMut2<'_, f32>,
@@ -60,24 +59,30 @@ pub fn update_variance_v17(
 ) -> Result<(), KernelError> {
     check(gain, read_noise)?;
     same_shape("variance", variance.dim(), image.dim())?;
-    let inverse = 1.0 / gain as f32;
-    let noise = (read_noise * read_noise) as f32;
-    Zip::from(variance.rows_mut())
-        .and(image.rows())
-        .par_for_each(|variance, image| update(variance, image, |v, i| *v = i * inverse + noise));
+    let numbers = Numbers::v17(gain, read_noise);
+    Zip::from(variance.rows_mut()).and(image.rows()).par_for_each(|variance, image| {
+        change_together(variance, |variance| write_row_v17(&together(image), variance, numbers));
+    });
     Ok(())
 }
 
 /// What the variance of an amplifier needs beside its pixels.
 #[derive(Clone, Copy)]
-struct Numbers {
+pub(crate) struct Numbers {
     inverse_gain: f64,
     noise: f64,
 }
 
 impl Numbers {
-    fn new(gain: f64, read_noise: f64) -> Self {
+    pub(crate) fn new(gain: f64, read_noise: f64) -> Self {
         Self { inverse_gain: 1.0 / gain, noise: (read_noise / gain) * (read_noise / gain) }
+    }
+
+    /// What the reference rounded to pixel values first.
+    #[allow(clippy::cast_possible_truncation, reason = "it did")]
+    pub(crate) fn v17(gain: f64, read_noise: f64) -> Self {
+        let inverse_gain = f64::from(1.0 / gain as f32);
+        Self { inverse_gain, noise: f64::from((read_noise * read_noise) as f32) }
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "the result is a pixel value again")]
@@ -90,20 +95,33 @@ impl Numbers {
 }
 
 dispatched! {
-    fn write_row(image: &[f32], variance: &mut [f32], numbers: Numbers) {
+    pub(crate) fn write_row(image: &[f32], variance: &mut [f32], numbers: Numbers) {
         for (v, i) in variance.iter_mut().zip(image) {
             *v = numbers.pixel(*i, 0.0);
         }
     }
 
-    fn write_row_with_bias(image: &[f32], bias: &[f32], variance: &mut [f32], numbers: Numbers) {
+    pub(crate) fn write_row_with_bias(
+        image: &[f32],
+        bias: &[f32],
+        variance: &mut [f32],
+        numbers: Numbers,
+    ) {
         for ((v, i), b) in variance.iter_mut().zip(image).zip(bias) {
             *v = numbers.pixel(*i, *b);
         }
     }
+
+    #[allow(clippy::cast_possible_truncation, reason = "they were f32 before")]
+    pub(crate) fn write_row_v17(image: &[f32], variance: &mut [f32], numbers: Numbers) {
+        let (inverse, noise) = (numbers.inverse_gain as f32, numbers.noise as f32);
+        for (v, i) in variance.iter_mut().zip(image) {
+            *v = i * inverse + noise;
+        }
+    }
 }
 
-fn check(gain: f64, read_noise: f64) -> Result<(), KernelError> {
+pub(crate) fn check(gain: f64, read_noise: f64) -> Result<(), KernelError> {
     if !(gain.is_finite() && gain > 0.0) {
         let problem = format!("is {gain}, wanted a positive number of electrons per ADU");
         return Err(KernelError::Value { name: "gain", problem });

@@ -156,11 +156,10 @@ def interpolate_mask(
 # fused
 def correct_fused(
     target: _Planes,
-    steps: list[
-        tuple[str, tuple[int, int, int, int], _Planes | None, _F32 | None, tuple[float, float]]
-    ],
+    steps: list[tuple[str, tuple[int, int, int, int], Any]],
     height: int,
-) -> None: ...
+    watched: tuple[int, int],
+) -> dict[str, Any]: ...
 
 # inflate
 @final

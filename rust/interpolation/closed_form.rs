@@ -3,7 +3,7 @@
 use ndarray::{ArrayView1, ArrayViewMut1};
 
 use super::EDGE;
-use super::weights::exact;
+use super::weights::{Weights, exact};
 use crate::runs::Run;
 
 /// What stands in where nothing is known: a value and its variance.
@@ -101,16 +101,53 @@ pub fn repair(
     }
 }
 
+/// Repair the runs that have two usable pixels on each side; return the others.
+///
+/// That is what [`repair`] makes of them: what lies beyond those pixels has no say in a run.
+pub fn repair_alone(image: &mut [f32], variance: &mut [f32], runs: &[Run]) -> Vec<Run> {
+    let mut left = Vec::new();
+    let mut free_from = 2; // the first column of a run to which two pixels are left
+    for (index, &run) in runs.iter().enumerate() {
+        let free_to = runs.get(index + 1).map_or(image.len(), |next| next.first);
+        let alone = run.first >= free_from && run.last + 2 < free_to;
+        free_from = run.last + 3;
+        let columns = [run.first.wrapping_sub(2), run.first.wrapping_sub(1)]
+            .into_iter()
+            .chain([run.last + 1, run.last + 2]);
+        if !alone || !columns.clone().all(|column| usable(image[column], variance[column])) {
+            left.push(run);
+            continue;
+        }
+        let mut sites = [[0.0; 2]; 4];
+        for (site, column) in sites.iter_mut().zip(columns) {
+            *site = [f64::from(image[column]), f64::from(variance[column])];
+        }
+        for column in run.first..=run.last {
+            let weights = exact(2, 2, run.width(), column - run.first);
+            let value = combine(|site| Some(sites[site]), &weights);
+            image[column] = value.image;
+            variance[column] = value.variance;
+        }
+    }
+    left
+}
+
 /// Predict a pixel and its variance, which is never below the least of its neighbours'.
 fn predict(gap: Run, column: usize, sites: &[Option<[f64; 2]>; 4]) -> StandIn {
     let [left, right] = [&sites[..2], &sites[2..]].map(|side| side.iter().flatten().count());
     let weights = exact(left, right, gap.width(), column - gap.first);
+    combine(|site| sites[site], &weights)
+}
+
+/// The sum of what the neighbours have, and of their variances.
+#[inline]
+fn combine(sites: impl Fn(usize) -> Option<[f64; 2]>, weights: &Weights) -> StandIn {
     // Summed in pairs, so that a mirrored row gives the mirrored result to the last bit.
     let sum = |plane: usize| {
-        let term = |site: usize| sites[site].map_or(0.0, |values| weights[site] * values[plane]);
+        let term = |site: usize| sites(site).map_or(0.0, |values| weights[site] * values[plane]);
         (term(0) + term(3)) + (term(1) + term(2))
     };
-    let least = sites.iter().flatten().map(|values| values[1]).fold(f64::INFINITY, f64::min);
+    let least = (0..4).filter_map(&sites).map(|values| values[1]).fold(f64::INFINITY, f64::min);
     #[allow(clippy::cast_possible_truncation, reason = "the results are pixel values again")]
     let value = StandIn { image: sum(0) as f32, variance: sum(1).max(least).max(0.0) as f32 };
     value

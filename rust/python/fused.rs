@@ -1,54 +1,158 @@
-use numpy::PyReadonlyArray2;
+use std::collections::HashMap;
+
+use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::detached;
-use super::planes::{Source, Target, view, view_mut};
-use crate::fused::{Operation, Step, correct};
+use super::planes::{Source as Planes, Target, view, view_mut};
+use crate::fused::{Operation, Settings, Source, Step, correct};
+use crate::interpolation::Options;
 
-/// Name, row, column, height, width, planes, variance of the bias, two numbers.
-type Given<'py> = (
-    String,
-    (usize, usize, usize, usize),
-    Option<Source<'py>>,
-    Option<PyReadonlyArray2<'py, f32>>,
-    (f64, f64),
-);
+/// Name, (row, column, height, width), arguments.
+type Given<'py> = (String, (usize, usize, usize, usize), Bound<'py, PyAny>);
 
-/// Several corrections band by band; see `cfhtisr.isr.fused`.
-#[pyfunction]
-pub(crate) fn correct_fused(
-    py: Python<'_>,
-    mut target: Target<'_>,
-    steps: Vec<Given<'_>>,
-    height: usize,
-) -> PyResult<()> {
-    let steps = steps.iter().map(step).collect::<PyResult<Vec<_>>>()?;
-    let target = view_mut(&mut target);
-    detached(py, || correct(target, &steps, height))
+type Plane<'py, T> = PyReadonlyArray2<'py, T>;
+
+/// Image, and mask and variance where they are not 0 everywhere.
+type Frame<'py> = (Plane<'py, f32>, Option<Plane<'py, i32>>, Option<Plane<'py, f32>>);
+
+/// The arguments of a step, while its arrays are borrowed.
+enum Held<'py> {
+    Raw {
+        counts: Plane<'py, u16>,
+        thresholds: Vec<(f64, i32)>,
+        flags: i32,
+        levels: Vec<PyReadonlyArray1<'py, f32>>,
+        flips: (bool, bool),
+    },
+    Place(Planes<'py>, (bool, bool)),
+    Bias(Frame<'py>),
+    Variance(f64, f64, Option<Plane<'py, f32>>),
+    VarianceV17(f64, f64),
+    Trails(i32),
+    Dark(Frame<'py>, f64),
+    Flat(Frame<'py>, f64),
+    Boxes(Plane<'py, i32>, i32, Options),
+    Grown(i32, usize, Options),
+    Nans(i32, Options),
 }
 
-fn step<'a>(given: &'a Given<'_>) -> PyResult<Step<'a>> {
-    let (name, (row, column, height, width), planes, bias, (first, second)) = given;
-    let planes = planes.as_ref().map(view);
-    #[allow(clippy::cast_possible_truncation, reason = "the bits of a mask come as a number")]
-    let operation = match (name.as_str(), planes) {
-        ("place", Some(raw)) => {
-            Operation::Place { raw, flip_x: *first != 0.0, flip_y: *second != 0.0 }
+/// Several corrections row by row; see `cfhtisr.isr.fused`.
+#[pyfunction]
+pub(crate) fn correct_fused<'py>(
+    py: Python<'py>,
+    mut target: Target<'py>,
+    steps: Vec<Given<'py>>,
+    height: usize,
+    watched: (i32, i32),
+) -> PyResult<HashMap<&'static str, Py<PyAny>>> {
+    let held = steps.iter().map(hold).collect::<PyResult<Vec<_>>>()?;
+    let steps: Vec<_> = held.iter().zip(&steps).map(|(held, given)| step(held, given.1)).collect();
+    let target = view_mut(&mut target);
+    let outcome = detached(py, || correct(target, &steps, Settings { height, watched }))?;
+    Ok(HashMap::from([
+        ("stopped", outcome.stopped.into_pyobject(py)?.unbind()),
+        ("nans", outcome.nans.into_pyobject(py)?.into_any().unbind()),
+        ("counts", outcome.counts.to_vec().into_pyobject(py)?.unbind()),
+        ("watched", outcome.watched.into_pyobject(py)?.into_any().unbind()),
+    ]))
+}
+
+fn hold<'py>((name, _, arguments): &Given<'py>) -> PyResult<Held<'py>> {
+    let options = |flag, reference| Options { flag, fallback: None, use_edge: true, reference };
+    Ok(match name.as_str() {
+        "raw" => {
+            let (counts, thresholds, flags, levels, flips) = arguments.extract()?;
+            Held::Raw { counts, thresholds, flags, levels, flips }
         }
-        ("bias", Some(planes)) => Operation::Bias(planes),
-        ("dark", Some(planes)) => Operation::Dark(planes, *first),
-        ("flat", Some(planes)) => Operation::Flat(planes, *first),
-        ("variance", None) => Operation::Variance {
-            gain: *first,
-            read_noise: *second,
+        "place" => {
+            let (raw, flips) = arguments.extract()?;
+            Held::Place(raw, flips)
+        }
+        "bias" => Held::Bias(arguments.extract()?),
+        "variance" => {
+            let (gain, read_noise, bias) = arguments.extract()?;
+            Held::Variance(gain, read_noise, bias)
+        }
+        "variance_v17" => {
+            let (gain, read_noise) = arguments.extract()?;
+            Held::VarianceV17(gain, read_noise)
+        }
+        "trails" => Held::Trails(arguments.extract()?),
+        "dark" => {
+            let (frame, scale) = arguments.extract()?;
+            Held::Dark(frame, scale)
+        }
+        "flat" => {
+            let (frame, scale) = arguments.extract()?;
+            Held::Flat(frame, scale)
+        }
+        "boxes" => {
+            let (corners, bits, flag, reference) = arguments.extract()?;
+            Held::Boxes(corners, bits, options(flag, reference))
+        }
+        "grown" => {
+            let (bits, radius, flag, reference) = arguments.extract()?;
+            Held::Grown(bits, radius, options(flag, reference))
+        }
+        "nans" => {
+            let (bits, flag, reference) = arguments.extract()?;
+            Held::Nans(bits, options(flag, reference))
+        }
+        _ => return Err(PyValueError::new_err(format!("step {name:?} is unknown"))),
+    })
+}
+
+fn step<'a>(held: &'a Held<'_>, (row, column, height, width): Corner) -> Step<'a> {
+    let operation = match held {
+        Held::Raw { counts, thresholds, flags, levels, flips: (flip_x, flip_y) } => {
+            Operation::Raw {
+                counts: counts.as_array(),
+                thresholds: thresholds.iter().filter_map(|(at, bits)| least(*at, *bits)).collect(),
+                flags: *flags,
+                levels: levels.iter().map(PyReadonlyArray1::as_array).collect(),
+                flip_x: *flip_x,
+                flip_y: *flip_y,
+            }
+        }
+        Held::Place(raw, (flip_x, flip_y)) => {
+            Operation::Place { raw: view(raw), flip_x: *flip_x, flip_y: *flip_y }
+        }
+        Held::Bias(frame) => Operation::Bias(source(frame)),
+        Held::Variance(gain, read_noise, bias) => Operation::Variance {
+            gain: *gain,
+            read_noise: *read_noise,
             bias: bias.as_ref().map(PyReadonlyArray2::as_array),
         },
-        ("variance_v17", None) => Operation::VarianceV17 { gain: *first, read_noise: *second },
-        ("trails", None) => Operation::Trails(*first as i32),
-        _ => {
-            return Err(PyValueError::new_err(format!("step {name:?} is unknown or lacks planes")));
+        Held::VarianceV17(gain, read_noise) => {
+            Operation::VarianceV17 { gain: *gain, read_noise: *read_noise }
         }
+        Held::Trails(bits) => Operation::Trails(*bits),
+        Held::Dark(frame, scale) => Operation::Dark(source(frame), *scale),
+        Held::Flat(frame, scale) => Operation::Flat(source(frame), *scale),
+        Held::Boxes(corners, bits, options) => {
+            Operation::Boxes { corners: corners.as_array(), bits: *bits, options: *options }
+        }
+        Held::Grown(bits, radius, options) => {
+            Operation::Grown { bits: *bits, radius: *radius, options: *options }
+        }
+        Held::Nans(bits, options) => Operation::Nans { bits: *bits, options: *options },
     };
-    Ok(Step { corner: (*row, *column), shape: (*height, *width), operation })
+    Step { corner: (row, column), shape: (height, width), operation }
+}
+
+type Corner = (usize, usize, usize, usize);
+
+/// The least value that reaches a level, as a threshold compares it.
+fn least(level: f64, bits: i32) -> Option<(f32, i32)> {
+    <f32 as crate::masking::Pixel>::at_least(level).map(|least| (least, bits))
+}
+
+fn source<'a>((image, mask, variance): &'a Frame<'_>) -> Source<'a> {
+    Source {
+        image: image.as_array(),
+        mask: mask.as_ref().map(PyReadonlyArray2::as_array),
+        variance: variance.as_ref().map(PyReadonlyArray2::as_array),
+    }
 }

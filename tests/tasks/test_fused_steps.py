@@ -6,6 +6,8 @@ from numpy.testing import assert_array_equal
 
 import small_ccd
 from cfhtisr import CfhtIsrTask, CfhtIsrTaskConfig, IsrTask
+from cfhtisr.errors import ShapeMismatchError
+from cfhtisr.images import MaskedImage
 from cfhtisr.isr.fused import Batch
 
 SWITCHES = (
@@ -129,19 +131,57 @@ def test_a_view_sees_the_state_in_between():
 
 def test_neighbours_are_done_in_one_call(monkeypatch):
     calls = []
-    flush = Batch.flush
+    flush = Batch._flush
 
     def counted(batch):
         if batch._steps:
             calls.append([step[0] for step in batch._steps])
-        flush(batch)
+        return flush(batch)
 
-    monkeypatch.setattr(Batch, "flush", counted)
+    monkeypatch.setattr(Batch, "_flush", counted)
     config = plain()
     IsrTask(config=config).run(small_ccd.raw(), **small_ccd.calibrations())
-    first = ["place", "place", "bias", "variance", "variance"]
+    first = ["raw", "raw", "bias", "variance", "variance"]
+    repairs = ["boxes", "grown", "nans"]
     assert calls == [first, ["trails", "dark", "flat"]]
     config.qa.saveStats = False
     calls.clear()
     IsrTask(config=config).run(small_ccd.raw(), **small_ccd.calibrations())
-    assert calls == [[*first, "trails", "dark", "flat"]]
+    assert calls == [[*first, "trails", "dark", "flat", *repairs]]
+
+
+def outputs(exposure):
+    return MaskedImage(*(np.full_like(array, 77) for array in exposure.masked_image.getArrays()))
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("assembled", [True, False])
+def test_a_result_goes_where_it_is_wanted(fused, assembled):
+    config = plain()
+    config.doAssembleCcd = assembled
+    if not assembled:
+        config.doBias = config.doDark = config.doFlat = config.doDefect = False
+    task = IsrTask(config=config)
+    task.fused = fused
+    wanted = task.run(small_ccd.raw(), **small_ccd.calibrations()).exposure
+    out = outputs(wanted)
+    for target in (out, wanted.with_pixels(out)):
+        result = task.run(small_ccd.raw(), **small_ccd.calibrations(), out=target).exposure
+        planes = zip(*(p.masked_image.getArrays() for p in (result, wanted)), strict=True)
+        for array, (got, value) in zip(out.getArrays(), planes, strict=True):
+            assert np.shares_memory(got, array)
+            assert_array_equal(got, value)
+        assert repr(result.metadata) == repr(wanted.metadata)
+
+
+def test_a_result_goes_nowhere_else():
+    task, inputs = IsrTask(config=plain()), small_ccd.calibrations()
+    good = task.run(small_ccd.raw(), **inputs).exposure
+    with pytest.raises(ValueError, match="shares memory with the bias"):
+        task.run(small_ccd.raw(), **inputs, out=inputs["bias"])
+    with pytest.raises(ShapeMismatchError, match="out has 3 x 2 pixels, wanted"):
+        task.run(small_ccd.raw(), **inputs, out=MaskedImage(np.zeros((2, 3), np.float32)))
+    with pytest.raises(TypeError, match=r"out\.image holds float64"):
+        task.run(small_ccd.raw(), **inputs, out=MaskedImage(good.image.array.astype(float)))
+    with pytest.raises(TypeError, match="out is ndarray"):
+        task.run(small_ccd.raw(), **inputs, out=good.image.array)

@@ -2,7 +2,7 @@
 
 __all__ = ["MaskedImage"]
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,19 +51,19 @@ class MaskedImage:
             xy0 = image.xy0 if isinstance(image, Plane) else (0, 0)
         self._image = image if isinstance(image, Image) else Image(image)
         shape = self._image.shape
-        # Pages of zeros cost nothing until they are written.
-        mask = np.zeros(shape, np.int32) if mask is None else mask
-        variance = np.zeros(shape, np.float32) if variance is None else variance
-        self._mask = mask if isinstance(mask, Mask) else Mask(mask)
-        if not isinstance(variance, Image):
+        # What is left out is made when somebody looks at it; many never do.
+        self._mask = mask if isinstance(mask, Mask | None) else Mask(mask)
+        if not isinstance(variance, Image | None):
             variance = Image(variance)
-        if variance.dtype != np.float32:
+        if variance is not None and variance.dtype != np.float32:
             variance = Image(variance.array.astype(np.float32))
         self._variance = variance
         for name, plane in (("mask", self._mask), ("variance", self._variance)):
-            if plane.shape != shape:
+            if plane is not None and plane.shape != shape:
                 raise ValueError(f"{name} has shape {plane.shape}, wanted {shape} as the image")
-        self.setXY0(*xy0)
+        for plane in (self._image, self._mask, self._variance):
+            if plane is not None:
+                plane.setXY0(*xy0)
 
     @property
     def image(self) -> Image:
@@ -77,20 +77,29 @@ class MaskedImage:
     @property
     def mask(self) -> Mask:
         """The mask plane; assigning copies into it."""
+        if self._mask is None:
+            self._mask = Mask(np.zeros(self.shape, np.int32), xy0=self.xy0)
         return self._mask
 
     @mask.setter
     def mask(self, values: ArrayLike) -> None:
-        self._mask.array = values
+        self.mask.array = values
 
     @property
     def variance(self) -> Image:
         """The variance plane; assigning copies into it."""
+        if self._variance is None:
+            self._variance = Image(np.zeros(self.shape, np.float32), xy0=self.xy0)
         return self._variance
 
     @variance.setter
     def variance(self, values: ArrayLike) -> None:
-        self._variance.array = values
+        self.variance.array = values
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a pixel of the image."""
+        return self._image.dtype
 
     @property
     def xy0(self) -> tuple[int, int]:
@@ -117,7 +126,7 @@ class MaskedImage:
         """Shape, (rows, columns)."""
         return self._image.shape
 
-    def subset(self, box: Box2I) -> Self:
+    def subset(self, box: Box2I) -> "MaskedImage":
         """Return the pixels of a box of the parent frame, shared with this image.
 
         Raises
@@ -125,33 +134,51 @@ class MaskedImage:
         IndexError
             If the box reaches outside of the image.
         """
-        return type(self)(
-            self._image.subset(box), self._mask.subset(box), self._variance.subset(box)
+        return MaskedImage(self.image.subset(box), self.mask.subset(box), self.variance.subset(box))
+
+    def copy(self) -> "MaskedImage":
+        """Return a masked image with pixels of its own."""
+        _, mask, variance = self.stored()
+        return MaskedImage(
+            self.image.copy(),
+            None if mask is None else mask.copy(),
+            None if variance is None else variance.copy(),
+            xy0=self.xy0,
         )
 
-    def copy(self) -> Self:
-        """Return a masked image with pixels of its own."""
-        return type(self)(self._image.copy(), self._mask.copy(), self._variance.copy())
+    def stored(
+        self,
+    ) -> tuple[NDArray[Any], NDArray[np.int32] | None, NDArray[np.float32] | None]:
+        """Return the pixels of the planes; None for mask or variance that was never touched.
 
-    def __getitem__(self, box: Box2I) -> Self:
+        Such a plane is 0 everywhere, and needs no memory until it is asked for.
+        """
+        mask, variance = self._mask, self._variance
+        return (
+            self._image.array,
+            None if mask is None else mask.array,
+            None if variance is None else variance.array,
+        )
+
+    def __getitem__(self, box: Box2I) -> "MaskedImage":
         return self.subset(box)
 
     def __repr__(self) -> str:
-        return f"MaskedImage({self.width} x {self.height} {self._image.dtype}, xy0={self.xy0})"
+        return f"MaskedImage({self.width} x {self.height} {self.dtype}, xy0={self.xy0})"
 
     # LSST's names
 
     def getImage(self) -> Image:
         """Return the image plane."""
-        return self._image
+        return self.image
 
     def getMask(self) -> Mask:
         """Return the mask plane."""
-        return self._mask
+        return self.mask
 
     def getVariance(self) -> Image:
         """Return the variance plane."""
-        return self._variance
+        return self.variance
 
     def setImage(self, values: ArrayLike) -> None:
         """Copy values into the image plane."""
@@ -167,7 +194,7 @@ class MaskedImage:
 
     def getArrays(self) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.float32]]:
         """Return the pixels of image, mask and variance."""
-        return (self._image.array, self._mask.array, self._variance.array)
+        return (self.image.array, self.mask.array, self.variance.array)
 
     def getBBox(self) -> Box2I:
         """Return the box of these pixels in the parent frame."""
@@ -187,8 +214,9 @@ class MaskedImage:
 
     def setXY0(self, x0: int, y0: int) -> None:
         """Move the first pixel to another column and row of the parent frame."""
-        for plane in (self._image, self._mask, self._variance):
-            plane.setXY0(x0, y0)
+        for plane in (self.image, self._mask, self._variance):
+            if plane is not None:
+                plane.setXY0(x0, y0)
 
     def getWidth(self) -> int:
         """Return the number of columns."""
@@ -202,6 +230,6 @@ class MaskedImage:
         """Return the size, x first."""
         return (self.width, self.height)
 
-    def clone(self) -> Self:
+    def clone(self) -> "MaskedImage":
         """Return a masked image with pixels of its own."""
         return self.copy()

@@ -7,28 +7,76 @@ noted at `Batch.flush`. Both have the same methods and give the same bits.
 __all__ = ["Batch", "Immediate"]
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from cfhtisr import _kernels
 from cfhtisr.camera.detector import Detector
-from cfhtisr.images import Mask, MaskedImage
-from cfhtisr.isr import assembly, calibration, masking, variance
+from cfhtisr.images import Box2I, Mask, MaskedImage
+from cfhtisr.isr import (
+    assembly,
+    calibration,
+    conversion,
+    interpolation,
+    masking,
+    overscan,
+    variance,
+)
 from cfhtisr.isr._arrays import readable
 from cfhtisr.isr._planes import Planes, check_size, source, target
 from cfhtisr.isr.parity import Parity
 from cfhtisr.isr.parity import check as check_parity
+from cfhtisr.isr.raw_frame import RawFrame, RawPart
 
-_HEIGHT = 16  # rows of a band: of a MegaCam CCD, all planes of one correction fit a core's cache
+_HEIGHT = 128  # rows that a thread takes at a time: many more than the rows beside that it needs
 
 
 class Immediate:
-    """Each correction when it is called; see the functions of the same names."""
+    """Each correction when it is called; see the functions of the same names.
+
+    Parameters
+    ----------
+    out : MaskedImage, optional
+        What the first CCD that is assembled is written to.
+    """
+
+    def __init__(self, out: MaskedImage | None = None) -> None:
+        self._out = out
+
+    def to_float(self, raw: MaskedImage) -> MaskedImage:
+        """Return float32 pixels, as `conversion.to_float` does."""
+        return conversion.to_float(raw)
+
+    def strip(self, planes: MaskedImage, box: Box2I) -> MaskedImage:
+        """Return some of the pixels, to be looked at and changed."""
+        return planes.subset(box)
+
+    def threshold(self, planes: MaskedImage, level: float, plane: str) -> None:
+        """Flag pixels from a level on, as `masking.threshold` does."""
+        masking.threshold(planes.image, planes.mask, level, plane)
+
+    def flag(self, planes: MaskedImage, box: Box2I, plane: str) -> None:
+        """Flag the pixels of a box, as `masking.mask_boxes` does."""
+        masking.mask_boxes(planes.mask, [box], plane)
+
+    def all_flagged(self, planes: MaskedImage, bits: int) -> bool:
+        """Return whether all pixels, and at least one, have one of these flags."""
+        flags, wanted = planes.mask.array, np.int32(bits)
+        # Most amplifiers have a good pixel in their first row; only then is the rest looked at.
+        return bool(flags.size and (flags[0] & wanted).all() and (flags & wanted).all())
+
+    def correct_overscan(
+        self, data: MaskedImage, strip: MaskedImage, fit_type: str, **options: Any
+    ) -> overscan.OverscanResult:
+        """Subtract an overscan level, as `overscan.correct` does."""
+        return overscan.correct(data, strip, fit_type, **options)
 
     def assemble(self, raw: MaskedImage, detector: Detector, trim: bool = True) -> MaskedImage:
         """Return the CCD, as `assembly.assemble` does."""
-        return assembly.assemble(raw, detector, trim)
+        out, self._out = self._out, None
+        return assembly.assemble(raw, detector, trim, out)
 
     def subtract_bias(self, planes: MaskedImage, bias: MaskedImage) -> None:
         """Subtract a bias frame, as `calibration.subtract_bias` does."""
@@ -57,6 +105,43 @@ class Immediate:
         """Divide by a flat field, as `calibration.divide_flat` does."""
         calibration.divide_flat(planes, flat, scale)
 
+    def interpolate_boxes(
+        self, planes: MaskedImage, boxes: Any, plane: str, parity: Parity = "none"
+    ) -> None:
+        """Flag boxes and interpolate over them, as `interpolation.interpolate_boxes` does."""
+        masking.mask_boxes(planes.mask, boxes, plane)
+        interpolation.interpolate_boxes(
+            planes.image, planes.mask, planes.variance, boxes, parity=parity
+        )
+
+    def interpolate_mask(
+        self, planes: MaskedImage, plane: str, grow: int = 0, parity: Parity = "none"
+    ) -> None:
+        """Interpolate over flagged pixels, as `interpolation.interpolate_mask` does."""
+        interpolation.interpolate_mask(
+            planes.image, planes.mask, planes.variance, plane, grow=grow, parity=parity
+        )
+
+    def interpolate_nans(self, planes: MaskedImage, plane: str, parity: Parity = "none") -> int:
+        """Flag pixels without a number, interpolate over them, and return how many there were."""
+        count = masking.mask_nans(planes.image, planes.mask, planes.variance, plane)
+        if count > 0:
+            Immediate.interpolate_mask(self, planes, plane, 0, parity)
+        return count
+
+    def count_flags(self, planes: MaskedImage) -> dict[int, int]:
+        """Return how many pixels have each bit of the mask that any has."""
+        flags = planes.mask.array
+        flagged = flags[flags != 0]
+        counts = ((bit, int(np.count_nonzero(flagged >> bit & 1))) for bit in range(32))
+        return {bit: count for bit, count in counts if count}
+
+    def count_unrepaired(self, planes: MaskedImage) -> int:
+        """Return how many pixels are BAD and not INTRP."""
+        bad, repaired = Mask.bitmask("BAD"), Mask.bitmask("INTRP")
+        flags = planes.mask.array
+        return int(np.count_nonzero(flags & np.int32(bad | repaired) == bad))
+
     def flush(self) -> None:
         """Do what is left to do: nothing."""
 
@@ -70,7 +155,9 @@ class Batch(Immediate):
     Parameters
     ----------
     height : int, optional
-        Rows that are taken through all corrections at a time; no result depends on it.
+        Rows that a thread takes at a time; no result depends on it.
+    out : MaskedImage, optional
+        What the first CCD that is assembled is written to.
 
     Examples
     --------
@@ -84,48 +171,140 @@ class Batch(Immediate):
     array([[ 500., 1100.]], dtype=float32)
     """
 
-    def __init__(self, height: int = _HEIGHT) -> None:
+    def __init__(self, height: int = _HEIGHT, out: MaskedImage | None = None) -> None:
+        super().__init__(out)
         self._height = height
         self._frame: Planes | None = None
+        self._fresh = False  # whether what was noted makes all pixels of the frame
         self._steps: list[Any] = []
+        self._alone: dict[int, Callable[[], Any]] = {}  # repairs that may want more than rows
+        self._seen: Any = None
 
-    def begin(self, frame: MaskedImage) -> None:
+    def begin(self, planes: MaskedImage) -> None:
         """Set the frame that the next corrections, or parts of it, are of.
 
         Parameters
         ----------
-        frame : MaskedImage, shape (rows, columns)
+        planes : MaskedImage, shape (rows, columns)
             If its pixels are others than those of the frame before, what was noted is done.
         """
-        arrays = frame.getArrays()
+        if isinstance(planes, RawFrame) and planes.is_pending:
+            self.flush()
+            self._frame = None
+            return
+        arrays = planes.getArrays()
         if self._frame is not None and self._corner(arrays) == (0, 0):
             if arrays[0].shape == self._frame[0].shape:
                 return
         self.flush()
-        usable = frame.image.dtype == np.float32 and all(a.flags.writeable for a in arrays)
-        self._frame = arrays if usable else None
+        usable = planes.dtype == np.float32 and all(a.flags.writeable for a in arrays)
+        self._frame, self._seen = arrays if usable else None, None
+
+    def forget(self) -> None:
+        """Do what was noted, and trust no count of flags any more."""
+        self.flush()
+        self._seen = None
 
     def flush(self) -> None:
         """Do what was noted, in its order."""
+        self._flush()
+
+    def _flush(self) -> Any:
+        """Do what was noted, and return what the last step has to say if it was done alone."""
         steps, self._steps = self._steps, []
-        if steps and self._frame is not None:
-            _kernels.correct_fused(self._frame, steps, self._height)
+        alone, self._alone = self._alone, {}
+        fresh, self._fresh = self._fresh, False
+        if not steps or self._frame is None:
+            return None
+        self._seen = None
+        watched = Mask.bitmask("BAD"), Mask.bitmask("INTRP")
+        end: int | None = len(steps)
+        while end is not None:  # what wants a statistic of the frame is done when the rest is
+            count = end
+            seen = _kernels.correct_fused(self._frame, steps[:count], self._height, watched)
+            end = seen["stopped"]
+            if end is not None and not fresh:
+                raise RuntimeError("a kernel spoiled what it cannot redo, please report this")
+        said = None
+        for index in range(count, len(steps)):
+            said = alone[index]()
+        if count == len(steps):
+            self._seen = seen
+        return said
+
+    def to_float(self, raw: MaskedImage) -> MaskedImage:
+        """Return a frame whose pixels are made when they are needed."""
+        counts = raw.image.array if raw.dtype == np.uint16 else None
+        if counts is None or not counts.flags.aligned or not counts.size:
+            return super().to_float(raw)
+        return raw if isinstance(raw, RawFrame) else RawFrame(raw)
+
+    def strip(self, planes: MaskedImage, box: Box2I) -> MaskedImage:
+        """Return some of the pixels, to be looked at and changed."""
+        if isinstance(planes, RawFrame) and planes.is_pending:
+            return planes.strip(box)
+        return super().strip(planes, box)
+
+    def threshold(self, planes: MaskedImage, level: float, plane: str) -> None:
+        """Note that pixels are to be flagged from a level on."""
+        if isinstance(planes, RawPart) and planes.is_pending:
+            Mask.bitmask(plane)
+            planes.frame.threshold(planes.box, level, plane)
+        else:
+            super().threshold(planes, level, plane)
+
+    def flag(self, planes: MaskedImage, box: Box2I, plane: str) -> None:
+        """Note that a box is to be flagged."""
+        if isinstance(planes, RawFrame) and planes.is_pending:
+            Mask.bitmask(plane)
+            planes.flag(box, plane)
+        else:
+            super().flag(planes, box, plane)
+
+    def all_flagged(self, planes: MaskedImage, bits: int) -> bool:
+        """Return whether all pixels, and at least one, have one of these flags."""
+        if isinstance(planes, RawPart) and planes.is_pending and planes.box.area:
+            return planes.frame.all_flagged(planes.box, bits)
+        return super().all_flagged(planes, bits)
+
+    def correct_overscan(
+        self, data: MaskedImage, strip: MaskedImage, fit_type: str, **options: Any
+    ) -> overscan.OverscanResult:
+        """Subtract an overscan level from the strip, and note that of the data."""
+        pending = isinstance(data, RawPart) and data.is_pending
+        if pending and not data.bbox.overlaps(strip.bbox):
+            found = overscan.find(data, strip, fit_type, **options)
+            if found.rows and found.suspect == (0, 0):
+                found.apply_to_strip(strip)
+                data.frame.lower(data.box, found.level)
+                return overscan.OverscanResult(found.level, found.sigma, strip)
+        return super().correct_overscan(data, strip, fit_type, **options)
 
     def assemble(self, raw: MaskedImage, detector: Detector, trim: bool = True) -> MaskedImage:
         """Return the CCD, whose pixels come with `flush`."""
-        ccd, parts = assembly.prepare(raw, detector, trim)
+        out, self._out = self._out, None
+        ccd, parts = assembly.prepare(raw, detector, trim, out)
         self.flush()
-        self._frame = target("ccd", ccd)
+        self._frame, self._seen = target("ccd", ccd), None
+        boxes = [to.bbox for to, *_ in parts]
+        rows = {(box.y0, box.height) for box in boxes}
+        fresh = rows == {(ccd.bbox.y0, ccd.height)} and _side_by_side(boxes, ccd.bbox)
         for to, of, flip_x, flip_y in parts:
-            part, read = target("ccd", to), source("raw", of)
-            numbers = float(flip_x), float(flip_y)
-            if not self._note("place", part, read, numbers=numbers):
+            part, flips = target("ccd", to), (flip_x, flip_y)
+            made = None
+            if isinstance(of, RawPart):
+                made = of.frame.operation(of.box)
+            if made is not None and self._note("raw", part, (*made, flips)):
+                continue
+            read = source("raw", of)
+            if not self._note("place", part, (read, flips)):
                 _kernels.place(part, read, flip_x, flip_y)
+        self._fresh = fresh and len(self._steps) == len(parts)
         return ccd
 
     def subtract_bias(self, planes: MaskedImage, bias: MaskedImage) -> None:
         """Note a bias frame."""
-        changed, read = target("target", planes), source("bias", bias)
+        changed, read = target("target", planes), _stored("bias", bias)
         check_size("bias", bias, planes)
         if not self._note("bias", changed, read):
             super().subtract_bias(planes, bias)
@@ -146,51 +325,115 @@ class Batch(Immediate):
             and bias_variance.shape == planes.shape
         )
         fits = plain and 0 < gain < math.inf and 0 <= read_noise < math.inf
-        numbers = float(gain), float(read_noise)
-        bias = None
-        if fits and bias_variance is not None:
-            bias = readable("bias_variance", bias_variance, np.float32)
-        if not self._note(name, planes.getArrays(), None, bias, numbers, fits=fits):
+        numbers: tuple[Any, ...] = (float(gain), float(read_noise))
+        if name == "variance":
+            bias = None
+            if fits and bias_variance is not None:
+                bias = readable("bias_variance", bias_variance, np.float32)
+            numbers = (*numbers, bias)
+        if not self._note(name, planes.getArrays(), numbers, fits=fits):
             super().update_variance(planes, gain, read_noise, bias_variance, parity)
 
     def widen_saturation_trails(self, planes: MaskedImage, plane: str = "SAT") -> None:
         """Note that runs of flags are to be lengthened."""
-        numbers = float(Mask.bitmask(plane)), 0.0
-        if not self._note("trails", planes.getArrays(), numbers=numbers):
+        if not self._note("trails", planes.getArrays(), Mask.bitmask(plane)):
             super().widen_saturation_trails(planes, plane)
 
     def subtract_dark(self, planes: MaskedImage, dark: MaskedImage, scale: float) -> None:
         """Note a dark frame."""
-        changed, read = target("target", planes), source("dark", dark)
+        changed, read = target("target", planes), _stored("dark", dark)
         check_size("dark", dark, planes)
         fits = math.isfinite(scale)
-        if not self._note("dark", changed, read, numbers=(float(scale), 0.0), fits=fits):
+        if not self._note("dark", changed, (read, float(scale)), fits=fits):
             super().subtract_dark(planes, dark, scale)
 
     def divide_flat(self, planes: MaskedImage, flat: MaskedImage, scale: float) -> None:
         """Note a flat field."""
-        changed, read = target("target", planes), source("flat", flat)
+        changed, read = target("target", planes), _stored("flat", flat)
         check_size("flat", flat, planes)
         fits = math.isfinite(scale) and scale != 0
-        if not self._note("flat", changed, read, numbers=(float(scale), 0.0), fits=fits):
+        if not self._note("flat", changed, (read, float(scale)), fits=fits):
             super().divide_flat(planes, flat, scale)
 
-    def _note(
-        self,
-        name: str,
-        changed: Planes,
-        read: Planes | None = None,
-        bias: Any = None,
-        numbers: tuple[float, float] = (0.0, 0.0),
-        *,
-        fits: bool = True,
+    def interpolate_boxes(
+        self, planes: MaskedImage, boxes: Any, plane: str, parity: Parity = "none"
+    ) -> None:
+        """Note boxes that are to be repaired."""
+
+        def alone() -> None:
+            Immediate.interpolate_boxes(self, planes, boxes, plane, parity)
+
+        corners = masking.local_corners(boxes, planes.image)
+        bits, flag = Mask.bitmask(plane), Mask.bitmask("INTRP")
+        arguments = (np.ascontiguousarray(corners, np.int32), bits, flag, check_parity(parity))
+        if not self._note_repair("boxes", planes, arguments, alone):
+            alone()
+
+    def interpolate_mask(
+        self, planes: MaskedImage, plane: str, grow: int = 0, parity: Parity = "none"
+    ) -> None:
+        """Note flags that are to grow and to be repaired."""
+
+        def alone() -> None:
+            Immediate.interpolate_mask(self, planes, plane, grow, parity)
+
+        arguments = (Mask.bitmask(plane), int(grow), Mask.bitmask("INTRP"), check_parity(parity))
+        if not self._note_repair("grown", planes, arguments, alone):
+            alone()
+
+    def interpolate_nans(self, planes: MaskedImage, plane: str, parity: Parity = "none") -> int:
+        """Do what was noted, and repair pixels without a number; return how many there were."""
+
+        def alone() -> int:
+            return Immediate.interpolate_nans(self, planes, plane, parity)
+
+        arguments = (Mask.bitmask(plane), Mask.bitmask("INTRP"), check_parity(parity))
+        if not self._note_repair("nans", planes, arguments, alone):
+            return alone()
+        said = self._flush()
+        return int(self._seen["nans"]) if said is None else int(said)
+
+    def count_flags(self, planes: MaskedImage) -> dict[int, int]:
+        """Return how many pixels have each bit of the mask that any has."""
+        seen = self._counted(planes)
+        if seen is None:
+            return super().count_flags(planes)
+        return {bit: count for bit, count in enumerate(seen["counts"]) if count}
+
+    def count_unrepaired(self, planes: MaskedImage) -> int:
+        """Return how many pixels are BAD and not INTRP."""
+        seen = self._counted(planes)
+        return super().count_unrepaired(planes) if seen is None else int(seen["watched"])
+
+    def _counted(self, planes: MaskedImage) -> Any:
+        """Return what the last pass saw, if the flags of these very pixels are still those."""
+        self.flush()
+        whole = self._frame is not None and planes.mask.array is self._frame[1]
+        return self._seen if whole else None
+
+    def _note_repair(
+        self, name: str, planes: MaskedImage, arguments: Any, alone: Callable[[], Any]
     ) -> bool:
+        """Note a repair of the whole frame, after all others; else do what was noted before."""
+        last = max((_RANKS.get(step[0], 0) for step in self._steps), default=0)
+        fits = self._fresh and bool(self._steps) and last < _RANKS[name]
+        fits = fits and all(not isinstance(value, int) or value >= 0 for value in arguments)
+        whole = self._frame is not None and planes.shape == self._frame[0].shape
+        if not self._note(name, planes.getArrays(), arguments, fits=fits and whole):
+            return False
+        self._alone[len(self._steps) - 1] = alone
+        return True
+
+    def _note(self, name: str, changed: Planes, arguments: Any, *, fits: bool = True) -> bool:
         """Note a correction; else do what was noted before it, and return False."""
         corner = self._corner(changed) if fits else None
         if corner is None:
             self.flush()
+            self._seen = None
             return False
-        self._steps.append((name, (*corner, *changed[0].shape), read, bias, numbers))
+        if self._alone and name not in _RANKS:
+            self.flush()  # repairs come last
+        self._steps.append((name, (*corner, *changed[0].shape), arguments))
         return True
 
     def _corner(self, part: Planes) -> tuple[int, int] | None:
@@ -218,3 +461,29 @@ class Batch(Immediate):
                 return None
             corners.add((row, column))
         return corners.pop() if len(corners) == 1 else None
+
+
+_RANKS = {"boxes": 1, "grown": 2, "nans": 3}
+"""Repairs, in the order in which one pass can do them."""
+
+
+def _stored(name: str, planes: MaskedImage) -> tuple[Any, Any, Any]:
+    """Return the planes of a frame that a kernel reads; None for those that are 0 everywhere."""
+    if not isinstance(planes, MaskedImage):
+        source(name, planes)  # which refuses
+    image, mask, variance = planes.stored()
+    return (
+        readable(f"{name}.image", image, np.float32),
+        None if mask is None else readable(f"{name}.mask", mask, np.int32),
+        None if variance is None else readable(f"{name}.variance", variance, np.float32),
+    )
+
+
+def _side_by_side(boxes: list[Box2I], frame: Box2I) -> bool:
+    """Return whether boxes fill the columns of a frame, none twice."""
+    end = frame.x0
+    for box in sorted(boxes, key=lambda box: box.x0):
+        if box.x0 != end:
+            return False
+        end = box.x0 + box.width
+    return end == frame.x0 + frame.width

@@ -1,6 +1,15 @@
 """Overscan: the bias level that every row was read out with."""
 
-__all__ = ["FIT_TYPES", "OverscanResult", "correct", "fit", "flag_outliers", "row_median"]
+__all__ = [
+    "FIT_TYPES",
+    "Found",
+    "OverscanResult",
+    "correct",
+    "find",
+    "fit",
+    "flag_outliers",
+    "row_median",
+]
 
 import operator
 from dataclasses import dataclass
@@ -208,44 +217,103 @@ def correct(
     Lines at either end whose samples were all rejected are extrapolated, and the data there
     become SUSPECT. With ``lsst-v17`` one line more is flagged at the far end, if any is.
     """
-    order = _check(fit_type, order)
-    per_row = fit_type in _PER_ROW
-    # The reference knows no level per row: there is nothing of it to repeat.
-    reference = parities.check(parity) and not per_row
     strip = overscan if isinstance(overscan, MaskedImage) else MaskedImage(overscan)
     target = writable("data", data.image.array, np.float32)
     pixels = writable("overscan", strip.image.array, np.float32)
     if np.shares_memory(target, pixels):
         raise ValueError("overscan shares pixels with data, which would be corrected twice")
+    found = find(data, strip, fit_type, order, and_mask, n_sigma, is_int, parity)
+    found.apply_to_strip(strip)
+    found.apply_to_data(target, data.mask.array)
+    return OverscanResult(found.level, found.sigma, strip)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A level that is still to be subtracted.
+
+    Parameters
+    ----------
+    level : float or ndarray of float32, shape (lines,)
+        That of the data [unit of the image]: one number, or one for each line.
+    own : float or ndarray of float32, shape (lines,)
+        That of the strip.
+    sigma : float
+        Clipped standard deviation of the level along the lines; 0 of one number.
+    rows : bool
+        Whether lines are rows.
+    suspect : (int, int)
+        How many lines at the low and at the high end of the data are extrapolated.
+    """
+
+    level: float | NDArray[np.float32]
+    own: float | NDArray[np.float32]
+    sigma: float
+    rows: bool = True
+    suspect: tuple[int, int] = (0, 0)
+
+    def apply_to_strip(self, strip: MaskedImage) -> None:
+        """Subtract the level from the strip, in place."""
+        self._subtract(strip.image.array, self.own)
+
+    def apply_to_data(self, pixels: NDArray[np.float32], flags: NDArray[np.int32]) -> None:
+        """Subtract the level from the data and flag what was extrapolated, in place."""
+        lines = flags if self.rows else flags.T
+        low, high = self.suspect
+        bit = np.int32(Mask.bitmask("SUSPECT"))
+        lines[:low] |= bit
+        lines[len(lines) - high :] |= bit
+        self._subtract(pixels, self.level)
+
+    def _subtract(self, pixels: NDArray[np.float32], level: float | NDArray[np.float32]) -> None:
+        if isinstance(level, np.ndarray):
+            lines = pixels if self.rows else pixels.T
+            np.subtract(lines, level[:, np.newaxis], out=lines)
+        else:
+            np.subtract(pixels, np.float32(level), out=pixels)
+
+
+def find(
+    data: MaskedImage,
+    strip: MaskedImage,
+    fit_type: str,
+    order: int = 1,
+    and_mask: int = 0,
+    n_sigma: float = 3.0,
+    is_int: bool = True,
+    parity: Parity = "none",
+) -> Found:
+    """Return what `correct` would subtract; of the data only place and size matter.
+
+    Parameters and errors are those of `correct`.
+    """
+    order = _check(fit_type, order)
+    per_row = fit_type in _PER_ROW
+    # The reference knows no level per row: there is nothing of it to repeat.
+    reference = parities.check(parity) and not per_row
+    pixels = writable("overscan", strip.image.array, np.float32)
     flags = readable("overscan mask", strip.mask, np.int32)
     sigma = _REFERENCE_SIGMA if reference else n_sigma
     if fit_type in _SCALARS:
         constant = _scalar(pixels, flags, fit_type, and_mask, sigma, is_int, reference)
-        for plane in (target, pixels):
-            np.subtract(plane, np.float32(constant), out=plane)
-        return OverscanResult(constant, 0.0, strip)
+        return Found(constant, constant, 0.0)
 
-    marks = data.mask.array
-    rows = _lines_are_rows(pixels.shape, fit_type, target.shape)
+    rows = _lines_are_rows(pixels.shape, fit_type, data.shape)
     starts = (data.bbox.y0, strip.bbox.y0) if rows else (data.bbox.x0, strip.bbox.x0)
+    length = data.shape[0] if rows else data.shape[1]
     if not rows:
-        target, marks, pixels, flags = target.T, marks.T, pixels.T, flags.T
-    ours, theirs = _common(starts, (len(target), len(pixels)))
+        pixels, flags = pixels.T, flags.T
+    ours, theirs = _common(starts, (length, len(pixels)))
     fitted = slice(None) if per_row else theirs
     found, lost = _kernels.overscan_fit(
         pixels[fitted], flags[fitted], and_mask, sigma, fit_type, order, reference
     )
     own = found if per_row else _extend(found, theirs, len(pixels))
-    level = _extend(found[theirs] if per_row else found, ours, len(target))
+    level = _extend(found[theirs] if per_row else found, ours, length)
     low, high = _lost_ends(lost[theirs] if per_row else lost, reference)
-    low, high = ours.start + low, len(target) - ours.stop + high
-    suspect = np.int32(Mask.bitmask("SUSPECT"))
-    marks[:low] |= suspect
-    marks[len(marks) - high :] |= suspect
-    np.subtract(target, level[:, np.newaxis], out=target)
-    np.subtract(pixels, own[:, np.newaxis], out=pixels)
+    low, high = ours.start + low, length - ours.stop + high
     scatter = statistics.compute(level, "STDEVCLIP")
-    return OverscanResult(level, 0.0 if np.isnan(scatter) else scatter, strip)
+    return Found(level, own, 0.0 if np.isnan(scatter) else scatter, rows, (low, high))
 
 
 def flag_outliers(overscan: MaskedImage, max_deviation: float, parity: Parity = "none") -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.images import Box2I, Exposure, Mask, MaskedImage
-from cfhtisr.isr import masking, overscan, overscan_quality, statistics, variance
+from cfhtisr.isr import overscan, overscan_quality, statistics, variance
 from cfhtisr.pipe import Struct
 from cfhtisr.tasks import overscan_steps
 from cfhtisr.tasks.data import as_boxes
@@ -57,7 +57,7 @@ class AmplifierMethods:
             & (corners[:, 3] >= bbox.y1)
         )
         if covered.any():
-            masking.mask_boxes(planes.mask, [box], "BAD")
+            pixelwise().flag(planes, box, "BAD")
             return True
         levels: dict[str, float] = {}
         if config.doSaturation:
@@ -71,12 +71,10 @@ class AmplifierMethods:
             self._threshold(part, level, plane)
         flags = Mask.bitmask([config.saturatedMaskName, config.suspectMaskName])
         data = self._data_box(ccdExposure, amp)
-        # Most amplifiers have a good pixel in their first row; only then is the rest looked at.
-        mask = planes.mask.subset(data).array
-        if mask.size == 0 or not (mask[0] & flags).all() or not (mask & flags).all():
+        if not pixelwise().all_flagged(planes.subset(data), flags):
             return False
         if not self._v17:
-            masking.mask_boxes(planes.mask, [box], "BAD")
+            pixelwise().flag(planes, box, "BAD")
         return True
 
     def saturationDetection(self, exposure: Exposure, amp: Amplifier) -> None:
@@ -234,9 +232,9 @@ class AmplifierMethods:
                 f"the overscan of amplifier {amp.name} lies outside of the exposure's "
                 f"{planes.width} x {planes.height} pixels"
             )
-        strip = planes.subset(strip_box)
         # Columns that the reference counted to data and strip are corrected twice.
         shared = self._v17 and not strip_box.clipped_to(data_box).is_empty
+        strip = planes.subset(strip_box) if shared else pixelwise().strip(planes, strip_box)
         overscan.flag_outliers(strip, config.overscanMaxDev, config.parity)
         names = {"SAT"} if self._v17 else {"SAT", config.saturatedMaskName}
         if fit_type.endswith("_PER_ROW") and config.overscanOutlierSigma > 0 and not self._v17:
@@ -246,7 +244,7 @@ class AmplifierMethods:
             if count:
                 self.log.info("Amplifier %s: %d odd rows of the overscan filled", amp.name, count)
         try:
-            result = overscan.correct(
+            result = pixelwise().correct_overscan(
                 planes.subset(data_box),
                 strip.copy() if shared else strip,
                 fit_type,
@@ -336,7 +334,7 @@ class AmplifierMethods:
     def _threshold(self, part: MaskedImage, level: float, plane: str) -> None:
         if not math.isnan(level):
             Mask.add_plane(plane)
-            masking.threshold(part.image, part.mask, level, plane)
+            pixelwise().threshold(part, level, plane)
 
     def _raw_box(self, exposure: Exposure, amp: Amplifier) -> Box2I:
         """Return an amplifier's box in a frame that may be raw or assembled."""

@@ -98,7 +98,7 @@ class CfhtIsrTask(IsrTask):
         camera : sequence of Detector, optional
             The camera; the packaged one by default.
         **kwds
-            Further arguments of `IsrTask.run`.
+            Further arguments of `IsrTask.run`, such as ``out``.
 
         Returns
         -------

@@ -13,14 +13,7 @@ from cfhtisr.camera import filters
 from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.camera.detector import Detector
 from cfhtisr.images import Exposure, Mask, MaskedImage
-from cfhtisr.isr import (
-    bad_regions,
-    calibration,
-    conversion,
-    interpolation,
-    masking,
-    statistics,
-)
+from cfhtisr.isr import bad_regions, calibration, masking, statistics
 from cfhtisr.tasks.data import as_boxes
 from cfhtisr.tasks.fused import pixelwise
 
@@ -55,7 +48,7 @@ class FrameMethods:
             If the pixels are of a type that cannot be converted.
         """
         try:
-            planes = conversion.to_float(exposure.masked_image)
+            planes = pixelwise().to_float(exposure.masked_image)
         except TypeError as error:
             raise RuntimeError(f"cannot convert the exposure to float: {error}") from None
         if planes is exposure.masked_image:
@@ -201,11 +194,9 @@ class FrameMethods:
         planes = ccdExposure.masked_image
         boxes = as_boxes(defectBaseList)
         if len(boxes):
-            masking.mask_boxes(planes.mask, boxes, "BAD")
-            interpolation.interpolate_boxes(
-                planes.image, planes.mask, planes.variance, boxes, parity=self.config.parity
-            )
+            pixelwise().interpolate_boxes(planes, boxes, "BAD", self.config.parity)
         if self.config.numEdgeSuspect > 0:
+            pixelwise().flush()  # the edges are flagged on pixels that are there
             masking.mask_edges(planes.mask, self.config.numEdgeSuspect, "SUSPECT")
 
     def saturationInterpolation(self, ccdExposure: Exposure) -> None:
@@ -219,11 +210,10 @@ class FrameMethods:
         ccdExposure : Exposure
             The assembled exposure.
         """
-        self._interpolate(
-            ccdExposure.masked_image,
-            self.config.saturatedMaskName,
-            max(0, self.config.growSaturationFootprintSize),
-        )
+        plane = self.config.saturatedMaskName
+        grow = max(0, self.config.growSaturationFootprintSize)
+        Mask.add_plane(plane)
+        pixelwise().interpolate_mask(ccdExposure.masked_image, plane, grow, self.config.parity)
 
     def maskAndInterpNan(self, exposure: Exposure) -> None:
         """Mask pixels without a number as UNMASKEDNAN and interpolate over them in place.
@@ -236,24 +226,18 @@ class FrameMethods:
         exposure : Exposure
             The exposure.
         """
-        planes = exposure.masked_image
-        count = masking.mask_nans(planes.image, planes.mask, planes.variance, "UNMASKEDNAN")
+        Mask.add_plane("UNMASKEDNAN")
+        count = pixelwise().interpolate_nans(
+            exposure.masked_image, "UNMASKEDNAN", self.config.parity
+        )
         self.metadata.set("NUMNANS", int(count))
         if count > 0:
             self.log.warning("There were %d pixels without a number", count)
-            self._interpolate(planes, "UNMASKEDNAN", 0)
-
-    def _interpolate(self, planes: MaskedImage, plane: str, grow: int) -> None:
-        Mask.add_plane(plane)
-        interpolation.interpolate_mask(
-            planes.image, planes.mask, planes.variance, plane, grow=grow, parity=self.config.parity
-        )
 
     def setBadRegions(self, exposure: Exposure) -> None:
         """Give BAD pixels that were not interpolated a typical value, in place."""
         planes = exposure.masked_image
-        bad, repaired = Mask.bitmask("BAD"), Mask.bitmask("INTRP")
-        if not (planes.mask.array & np.int32(bad | repaired) == bad).any():
+        if not pixelwise().count_unrepaired(planes):
             return  # nothing to fill: spare the statistic of the whole frame
         statistic = "MEDIAN" if self._v17 else self.config.badStatistic
         count, value = bad_regions.fill(planes.image, planes.mask, statistic)

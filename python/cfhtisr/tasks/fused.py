@@ -11,10 +11,13 @@ __all__ = ["FusedSteps", "pixelwise"]
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cfhtisr.images import Exposure
+from cfhtisr.images import Exposure, MaskedImage
 from cfhtisr.isr.fused import Batch, Immediate
+
+if TYPE_CHECKING:
+    from cfhtisr.tasks.steps import Step
 
 _IMMEDIATE = Immediate()
 _current: ContextVar[Immediate] = ContextVar("pixelwise", default=_IMMEDIATE)
@@ -34,12 +37,15 @@ class FusedSteps:
         The task; its attribute ``fused`` switches all this off.
     own : type
         The class whose methods are known to be point-wise.
+    out : MaskedImage or None
+        What the CCD is written to.
     """
 
-    def __init__(self, task: Any, own: type) -> None:
+    def __init__(self, task: Any, own: type, out: MaskedImage | None = None) -> None:
         self._task, self._own = task, own
         shown = task._display or not self._has(("debugView", "amplifierBox"))
-        self._batch = Batch() if task.fused and not shown else None
+        self._batch = Batch(out=out) if task.fused and not shown else None
+        self._alone = Immediate(out)
 
     def __enter__(self) -> "FusedSteps":
         return self
@@ -49,29 +55,35 @@ class FusedSteps:
             self._batch.flush()
 
     @contextlib.contextmanager
-    def step(self, methods: tuple[str, ...] | None, exposure: Exposure) -> Iterator[None]:
-        """Run a step in the block.
-
-        Parameters
-        ----------
-        methods : tuple of str or None
-            What a point-wise step calls; None for other steps.
-        exposure : Exposure
-            What the step is for.
-        """
+    def step(self, step: "Step", exposure: Exposure) -> Iterator[None]:
+        """Run a step in the block."""
         if self._batch is None:
-            yield
+            with self._doing(self._alone):
+                yield
             return
-        if methods is None or not self._has(methods):
-            self._batch.flush()
-            yield
+        if step.pointwise is None or not self._has(step.pointwise):
+            if step.spares_flags is not None and self._has(step.spares_flags):
+                self._batch.flush()
+            else:
+                self._batch.forget()
+            with self._doing(self._alone):
+                yield
             return
         self._batch.begin(exposure.masked_image)
-        token = _current.set(self._batch)
+        with self._doing(self._batch):
+            yield
+
+    @contextlib.contextmanager
+    def _doing(self, way: Immediate) -> Iterator[None]:
+        token = _current.set(way)
         try:
             yield
         finally:
             _current.reset(token)
+
+    def counts(self, exposure: Exposure) -> dict[int, int]:
+        """Return how many pixels have each bit of the mask that any has."""
+        return (self._batch or _IMMEDIATE).count_flags(exposure.masked_image)
 
     def _has(self, methods: tuple[str, ...]) -> bool:
         """Return whether the task has these methods, and subtasks, as they came."""

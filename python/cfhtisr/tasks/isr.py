@@ -14,7 +14,8 @@ from lsst.pex.config import ConfigurableField
 from cfhtisr import config as plain
 from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.camera.detector import Detector
-from cfhtisr.images import Box2I, Exposure
+from cfhtisr.errors import ShapeMismatchError
+from cfhtisr.images import Box2I, Exposure, MaskedImage
 from cfhtisr.isr import parity as _parity
 from cfhtisr.pipe import Struct, Task, timeMethod
 from cfhtisr.tasks import brighter_fatter, steps
@@ -167,6 +168,7 @@ class IsrTask(
         filterTransmission: Any = None,
         sensorTransmission: Any = None,
         atmosphereTransmission: Any = None,
+        out: MaskedImage | Exposure | None = None,
     ) -> Struct:
         """Remove the instrument signature from an exposure.
 
@@ -190,6 +192,10 @@ class IsrTask(
             ``fringes``, the fringe frame or a list of them, and perhaps ``seed``.
         opticsTransmission, filterTransmission, sensorTransmission, atmosphereTransmission
             Throughputs over wavelength.
+        out : MaskedImage or Exposure, optional
+            Planes of the result's size, float32, int32 and float32, that become its pixels:
+            those of an earlier result that is not needed any more, which is faster than new
+            memory. What they held is lost, also if the run fails.
 
         Returns
         -------
@@ -207,6 +213,10 @@ class IsrTask(
             If the exposure has no detector, and is to be assembled.
         NotImplementedError
             If kernels of amplifiers are asked for.
+        TypeError, ValueError
+            If ``out`` has pixels of another type, or shares memory with an input.
+        ShapeMismatchError
+            If ``out`` has another size than the result.
         """
         if not isinstance(ccdExposure, Exposure):
             if hasattr(ccdExposure, "get") and hasattr(ccdExposure, "dataId"):
@@ -238,19 +248,45 @@ class IsrTask(
         exposure.metadata = ccdExposure.metadata.copy()
         del ccdExposure
         self._prepare(exposure, data)
-        with FusedSteps(self, IsrTask) as together:
+        planes = self._planes_of(out, exposure, data)
+        with FusedSteps(self, IsrTask, planes) as together:
             for step in steps.STEPS:
                 if not step.wanted(self, data):
                     continue
                 name = step.name
-                with self.timer(name, logging.DEBUG), together.step(step.pointwise, exposure):
+                with self.timer(name, logging.DEBUG), together.step(step, exposure):
                     changed = step.apply(self, exposure, data)
                 exposure = exposure if changed is None else changed
                 data.done.setdefault(name, True)
                 self.debugView(exposure, step.flag or name)
-        record(exposure, data, self.config.parity)
+            counts = together.counts(exposure)
+        if planes is not None and exposure.image.array is not planes.image.array:
+            exposure = exposure.with_pixels(_copied(exposure.masked_image, planes))
+        record(exposure, data, self.config.parity, counts)
         self.debugView(exposure, "postISRCCD")
         return Struct(exposure=exposure, ossThumb=data.ossThumb, flattenedThumb=data.flattenedThumb)
+
+    def _planes_of(
+        self, out: MaskedImage | Exposure | None, exposure: Exposure, data: IsrData
+    ) -> MaskedImage | None:
+        """Return the planes that the result is to be written to, if any were given."""
+        if out is None:
+            return None
+        planes = out.masked_image if isinstance(out, Exposure) else out
+        if not isinstance(planes, MaskedImage):
+            raise TypeError(f"out is {type(out).__name__}, wanted a MaskedImage or an Exposure")
+        if planes.dtype != np.float32:
+            raise TypeError(f"out.image holds {planes.dtype}, wanted float32")
+        frames = {"exposure": exposure, "bias": data.bias, "dark": data.dark, "flat": data.flat}
+        for name, frame in frames.items():
+            if isinstance(frame, Exposure) and any(
+                np.may_share_memory(plane, other)
+                for plane in planes.getArrays()
+                for other in frame.masked_image.stored()
+                if other is not None
+            ):
+                raise ValueError(f"out shares memory with the {name}, which it would overwrite")
+        return planes
 
     def _prepare(self, exposure: Exposure, data: IsrData) -> None:
         """Refuse what cannot end well, before a pixel is touched."""
@@ -323,3 +359,15 @@ class IsrTask(
                 visit = None if each is None else each.visit_info
                 if visit is None or math.isnan(visit.dark_time):
                     raise RuntimeError(f"the dark time of the {what} is not known")
+
+
+def _copied(planes: MaskedImage, out: MaskedImage) -> MaskedImage:
+    """Copy planes that a step has made into those that were given."""
+    if out.shape != planes.shape:
+        raise ShapeMismatchError(
+            f"out has {out.width} x {out.height} pixels, "
+            f"wanted {planes.width} x {planes.height} as the result"
+        )
+    for to, of in zip(out.getArrays(), planes.getArrays(), strict=True):
+        to[...] = of
+    return MaskedImage(*out.getArrays(), xy0=planes.xy0)

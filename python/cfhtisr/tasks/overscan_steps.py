@@ -10,6 +10,7 @@ from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.images import Box2I, Exposure, Mask
 from cfhtisr.isr import overscan, overscan_quality, parallel_overscan, statistics
 from cfhtisr.pipe import Struct
+from cfhtisr.tasks.fused import pixelwise
 from cfhtisr.tasks.record import note
 
 _SKIPPED = {(False, False): "none", (True, False): "first", (False, True): "last"}
@@ -27,7 +28,7 @@ def without_odd_edges(
     if box.is_empty:
         return strip
     first, last, skip_first, skip_last = overscan_quality.odd_edges(
-        exposure.masked_image.subset(box), _unusable(task)
+        pixelwise().strip(exposure.masked_image, box), _unusable(task)
     )
     skip_first, skip_last = skip_first and not skipped[0], skip_last and not skipped[1]
     header = exposure.metadata
@@ -44,12 +45,13 @@ def without_odd_edges(
     return Box2I(strip.x0 + skip_first, strip.y0, width, strip.height)
 
 
-def note_residual(task: Any, exposure: Exposure, amp: Amplifier, strip: Box2I) -> None:
+def note_residual(task: Any, exposure: Exposure, amp: Amplifier, columns: Box2I) -> None:
     """Note what is left in the overscan columns, in header and metadata."""
-    box = strip.clipped_to(exposure.bbox)
+    box = columns.clipped_to(exposure.bbox)
     if box.is_empty:
         return
-    found = overscan_quality.residual_of(exposure.masked_image.subset(box), _unusable(task))
+    strip = pixelwise().strip(exposure.masked_image, box)
+    found = overscan_quality.residual_of(strip, _unusable(task))
     header, name = exposure.metadata, amp.name
     note(header, f"ISR_OSCAN_RESID{name}", found.level, "[adu] what is left in the overscan")
     note(header, f"ISR_OSCAN_NOISE{name}", found.noise, "[adu] noise of an overscan pixel")

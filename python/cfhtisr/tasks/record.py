@@ -3,6 +3,7 @@
 __all__ = ["note", "record"]
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,8 +52,11 @@ def note(header: "Header", key: str, value: Any, comment: str) -> None:
     header[key] = (value, comment[: max(0, room)].rstrip())  # astropy warns of what it cuts
 
 
-def record(exposure: Exposure, data: IsrData, parity: str) -> None:
-    """Note in the header which corrections ran, with which values, and what is masked."""
+def record(exposure: Exposure, data: IsrData, parity: str, counts: Mapping[int, int]) -> None:
+    """Note in the header which corrections ran, with which values, and what is masked.
+
+    ``counts`` are the numbers of pixels that have each bit of the mask.
+    """
     header = exposure.metadata
     electrons = data.done.get("electrons", False) or data.done.get("gains", False)
     note(header, "BUNIT", "electron" if electrons else "adu", "unit of the pixels")
@@ -68,10 +72,8 @@ def record(exposure: Exposure, data: IsrData, parity: str) -> None:
     ours = parity == "none" or data.done.get("electrons", False)
     if ours and data.amplifiers and data.done.get("assemble", False):
         _rewrite(exposure, data, electrons)
-    mask = exposure.mask.array
-    flagged = mask[mask != 0]
     for plane, bit in Mask.planes().items():
-        count = int(np.count_nonzero(flagged & np.int32(1 << bit)))
+        count = counts.get(bit, 0)
         if count or plane in _ALWAYS:
             note(header, f"ISR_NPIX_{plane}", count, f"pixels in plane {plane}")
 

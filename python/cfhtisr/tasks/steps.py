@@ -47,6 +47,8 @@ class Step:
     pointwise : tuple of str or None
         The methods and subtasks that a point-wise step calls, which only then can be done
         together with its neighbours; None for other steps.
+    spares_flags : tuple of str or None
+        The methods of a step that is not point-wise but changes no flag, nor lets others do so.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Step:
     needs: str | None = None
     when: Callable[[IsrTask, IsrData], bool] | None = None
     pointwise: tuple[str, ...] | None = None
+    spares_flags: tuple[str, ...] | None = None
 
     def wanted(self, task: IsrTask, data: IsrData) -> bool:
         """Return whether the step is to run."""
@@ -146,7 +149,9 @@ def _bias_variance(exposure: Exposure, data: IsrData) -> Any:
     """Return the variance of the bias frame, of the size of the exposure."""
     if data.bias is None:
         return None
-    variance = data.bias.variance.array
+    _, _, variance = data.bias.masked_image.stored()
+    if variance is None:
+        return None
     shape = exposure.masked_image.shape
     if variance.shape == shape:
         return variance
@@ -286,9 +291,26 @@ def _transmission(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
     )
 
 
+_AMPLIFIER_METHODS = (
+    "maskAmplifier",
+    "saturationDetection",
+    "suspectDetection",
+    "overscanCorrection",
+    "_overscan_parts",
+    "_correct_part",
+    "_threshold",
+    "_raw_box",
+    "_data_box",
+)
+
 STEPS: tuple[Step, ...] = (
-    Step("convert", lambda t, e, d: t.convertIntToFloat(e), "doConvertIntToFloat"),
-    Step("amplifiers", _amplifiers),
+    Step(
+        "convert",
+        lambda t, e, d: t.convertIntToFloat(e),
+        "doConvertIntToFloat",
+        pointwise=("convertIntToFloat",),
+    ),
+    Step("amplifiers", _amplifiers, pointwise=_AMPLIFIER_METHODS),
     Step(
         "crosstalk",
         _crosstalk,
@@ -338,27 +360,40 @@ STEPS: tuple[Step, ...] = (
         "doDefect",
         "defects",
         when=lambda t, d: not d.interpolationDone,
+        pointwise=("maskAndInterpDefect",),
     ),
     Step(
         "saturation",
         lambda t, e, d: t.saturationInterpolation(e),
         when=_interpolates_saturation,
+        pointwise=("saturationInterpolation",),
     ),
     Step(
         "nan",
         lambda t, e, d: t.maskAndInterpNan(e),
         when=lambda t, d: bool(t.config.doNanInterpAfterFlat) or not d.interpolationDone,
+        pointwise=("maskAndInterpNan",),
     ),
     Step("fringe", _fringe, "doFringe", when=_late_fringe),
-    Step("ampOffset", _amp_offset, when=_measures_offsets),
-    Step("badRegions", lambda t, e, d: t.setBadRegions(e), "doSetBadRegions"),
+    Step(
+        "ampOffset",
+        _amp_offset,
+        when=_measures_offsets,
+        spares_flags=("ampOffsetCorrection",),
+    ),
+    Step(
+        "badRegions",
+        lambda t, e, d: t.setBadRegions(e),
+        "doSetBadRegions",
+        pointwise=("setBadRegions",),
+    ),
     Step(
         "flattenedThumb",
         _flattened_thumb,
         when=lambda t, d: bool(t.config.qa.doThumbnailFlattened),
     ),
     Step("masking", lambda t, e, d: t.masking.run(e), "doCameraSpecificMasking"),
-    Step("zeroPoint", lambda t, e, d: t.roughZeroPoint(e)),
+    Step("zeroPoint", lambda t, e, d: t.roughZeroPoint(e), spares_flags=("roughZeroPoint",)),
     Step("vignette", _vignette, "doVignette"),
     Step("transmission", _transmission, "doAttachTransmissionCurve"),
     Step("distortion", lambda t, e, d: t.addDistortionModel(e, d.camera), "doAddDistortionModel"),

@@ -1,0 +1,284 @@
+//! A row on its way through the steps.
+
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1};
+
+use super::operation::{Operation, Source, Step};
+use crate::calibration::{add_row, add_scaled_row, divide_row, join_row, subtract_row};
+use crate::conversion::{convert_row, lower_row};
+use crate::interpolation::Options;
+use crate::interpolation::row::{self as repair, WantsMore};
+use crate::masking::{Shape, widen_row};
+use crate::rows::together;
+use crate::runs::{self, Run};
+use crate::simd::{self, dispatched};
+use crate::variance::{Numbers, write_row, write_row_v17, write_row_with_bias};
+
+/// The three planes of a row, and what is known of it.
+#[derive(Clone, Default)]
+pub(super) struct Row {
+    pub y: usize,
+    pub image: Vec<f32>,
+    pub mask: Vec<i32>,
+    pub variance: Vec<f32>,
+    /// Whether it can only be finished when another row is there.
+    pub waits: bool,
+    /// Runs of the bit that grows, before it grew.
+    runs: Vec<Run>,
+    /// What the rows beside, and this one, reach of it.
+    pub near: Vec<Run>,
+}
+
+impl Row {
+    fn new(width: usize) -> Self {
+        Self {
+            image: vec![0.0; width],
+            mask: vec![0; width],
+            variance: vec![0.0; width],
+            ..Self::default()
+        }
+    }
+
+    /// Begin with a row that is written before it is read.
+    pub fn clear(&mut self, y: usize) {
+        self.y = y;
+        self.waits = false;
+        self.runs.clear();
+    }
+
+    /// Begin with the pixels that are there.
+    pub fn load(
+        &mut self,
+        (image, mask, variance): (ArrayView1<'_, f32>, ArrayView1<'_, i32>, ArrayView1<'_, f32>),
+        y: usize,
+    ) {
+        self.clear(y);
+        self.image.copy_from_slice(&together(image));
+        self.mask.copy_from_slice(&together(mask));
+        self.variance.copy_from_slice(&together(variance));
+    }
+
+    /// Write the row where it belongs, past the caches.
+    pub fn store(
+        &self,
+        image: ArrayViewMut1<'_, f32>,
+        mask: ArrayViewMut1<'_, i32>,
+        variance: ArrayViewMut1<'_, f32>,
+    ) {
+        store(&self.image, image);
+        store(&self.mask, mask);
+        store(&self.variance, variance);
+    }
+
+    /// Do a step, as far as it concerns this row; `dead` variances need not be written.
+    pub fn apply(&mut self, step: &Step<'_>, dead: bool) {
+        let Some(row) = self.y.checked_sub(step.corner.0).filter(|row| *row < step.shape.0) else {
+            return;
+        };
+        let columns = step.corner.1..step.corner.1 + step.shape.1;
+        let image = &mut self.image[columns.clone()];
+        let mask = &mut self.mask[columns.clone()];
+        let variance = &mut self.variance[columns];
+        match &step.operation {
+            Operation::Raw { counts, thresholds, flags, levels, flip_x, flip_y } => {
+                let row = if *flip_y { step.shape.0 - 1 - row } else { row };
+                convert_row(&together(counts.row(row)), image, mask, thresholds, *flags);
+                for level in levels {
+                    lower_row(image, level[if level.len() == 1 { 0 } else { row }]);
+                }
+                if *flip_x {
+                    image.reverse();
+                    mask.reverse();
+                }
+                if !dead {
+                    variance.fill(1.0);
+                }
+            }
+            Operation::Place { raw, flip_x, flip_y } => {
+                let row = if *flip_y { step.shape.0 - 1 - row } else { row };
+                image.copy_from_slice(&together(raw.image.row(row)));
+                mask.copy_from_slice(&together(raw.mask.row(row)));
+                variance.copy_from_slice(&together(raw.variance.row(row)));
+                if *flip_x {
+                    image.reverse();
+                    mask.reverse();
+                    variance.reverse();
+                }
+            }
+            Operation::Bias(bias) => {
+                subtract_row(image, &line(&bias.image, row));
+                bias.join(mask, row);
+                match bias.variance {
+                    _ if dead => {}
+                    Some(other) => add_row(variance, &line(&other, row)),
+                    None => add_zero(variance),
+                }
+            }
+            Operation::Variance { gain, read_noise, bias } => {
+                let numbers = Numbers::new(*gain, *read_noise);
+                match bias {
+                    Some(bias) => write_row_with_bias(image, &line(bias, row), variance, numbers),
+                    None => write_row(image, variance, numbers),
+                }
+            }
+            Operation::VarianceV17 { gain, read_noise } => {
+                write_row_v17(image, variance, Numbers::v17(*gain, *read_noise));
+            }
+            Operation::Trails(bits) => widen_row(mask, *bits),
+            Operation::Dark(dark, scale) => {
+                add_scaled_row(image, &line(&dark.image, row), -scale);
+                dark.join(mask, row);
+                match dark.variance {
+                    Some(other) => add_scaled_row(variance, &line(&other, row), scale * scale),
+                    None => add_zero(variance),
+                }
+            }
+            Operation::Flat(flat, scale) => {
+                let spread = flat.variance.as_ref().map(|variance| line(variance, row));
+                let level = line(&flat.image, row);
+                divide_row(image, variance, &level, spread.as_deref(), 1.0 / scale, false);
+                flat.join(mask, row);
+            }
+            Operation::Boxes { .. } | Operation::Grown { .. } | Operation::Nans { .. } => {}
+        }
+    }
+
+    pub fn flag(&mut self, runs: &[Run], bits: i32) {
+        for run in runs {
+            self.mask[run.first..=run.last].iter_mut().for_each(|flag| *flag |= bits);
+        }
+    }
+
+    pub fn repair(&mut self, runs: &[Run], options: Options) -> Result<(), WantsMore> {
+        repair::repair(&mut self.image, &mut self.mask, &mut self.variance, runs, options)
+    }
+
+    pub fn copy(&mut self, from: &(Vec<f32>, Vec<f32>), flag: i32) {
+        repair::copy(&mut self.image, &mut self.mask, &mut self.variance, from, flag);
+    }
+
+    /// Find the runs of the bit that is to grow.
+    pub fn find(&mut self, bits: i32) {
+        self.runs = if any_flag(&self.mask) & bits == 0 {
+            Vec::new()
+        } else {
+            runs::of_slice(&self.mask, bits)
+        };
+    }
+
+    pub fn repair_grown(&mut self, bits: i32, options: Options) -> Result<(), WantsMore> {
+        if self.near.is_empty() {
+            return Ok(());
+        }
+        let near = std::mem::take(&mut self.near);
+        self.flag(&near, bits);
+        self.repair(&runs::of_slice(&self.mask, bits), options)
+    }
+
+    /// Flag pixels without a number, repair them, and return how many there were.
+    pub fn repair_nans(&mut self, bits: i32, options: Options) -> Result<usize, WantsMore> {
+        let clean = all_finite(&self.image, &self.variance);
+        if any_flag(&self.mask) & bits != 0 {
+            // Such flags count only if some pixel of the frame has no number.
+            return Err(WantsMore);
+        }
+        if clean {
+            return Ok(0);
+        }
+        let mut count = 0;
+        for ((i, v), flag) in self.image.iter().zip(&self.variance).zip(&mut self.mask) {
+            if !(i.is_finite() && v.is_finite()) {
+                *flag |= bits;
+                count += 1;
+            }
+        }
+        self.repair(&runs::of_slice(&self.mask, bits), options)?;
+        Ok(count)
+    }
+
+    /// Count the pixels that have each bit, and those that have a bit without another.
+    pub fn count(&self, counts: &mut [u64; 32], (bits, without): (i32, i32), watched: &mut u64) {
+        let any = any_flag(&self.mask);
+        for (bit, count) in counts.iter_mut().enumerate() {
+            if any >> bit & 1 != 0 {
+                *count += u64::from(count_bit(&self.mask, bit));
+            }
+        }
+        if any & bits != 0 {
+            *watched += u64::from(count_without(&self.mask, bits, without));
+        }
+    }
+}
+
+impl Source<'_> {
+    fn join(&self, mask: &mut [i32], row: usize) {
+        if let Some(other) = &self.mask {
+            join_row(mask, &line(other, row));
+        }
+    }
+}
+
+fn line<'a, T: Clone>(plane: &ArrayView2<'a, T>, row: usize) -> std::borrow::Cow<'a, [T]> {
+    together(plane.index_axis_move(ndarray::Axis(0), row))
+}
+
+fn store<T: simd::Word>(from: &[T], mut to: ArrayViewMut1<'_, T>) {
+    match to.as_slice_mut() {
+        Some(to) => simd::stream(from, to),
+        None => to.assign(&ArrayView1::from(from)),
+    }
+}
+
+dispatched! {
+    /// Adding 0 turns -0 into 0, as adding a plane of zeros does.
+    fn add_zero(pixels: &mut [f32]) {
+        for pixel in pixels {
+            *pixel += 0.0;
+        }
+    }
+
+    fn any_flag(flags: &[i32]) -> i32 {
+        flags.iter().fold(0, |any, flag| any | flag)
+    }
+
+    fn all_finite(image: &[f32], variance: &[f32]) -> bool {
+        let odd = |sum: u32, pixel: &f32| sum | u32::from(!pixel.is_finite());
+        image.iter().fold(0, odd) | variance.iter().fold(0, odd) == 0
+    }
+
+    fn count_bit(flags: &[i32], bit: usize) -> u32 {
+        flags.iter().map(|flag| (flag >> bit).cast_unsigned() & 1).sum()
+    }
+
+    fn count_without(flags: &[i32], bits: i32, without: i32) -> u32 {
+        flags.iter().map(|flag| u32::from(flag & bits != 0 && flag & without == 0)).sum()
+    }
+}
+
+/// The rows that are looked at together, in a place for each.
+pub(super) struct Ring(Vec<Row>);
+
+impl Ring {
+    pub fn new(reach: usize, width: usize) -> Self {
+        Self((0..=2 * reach).map(|_| Row::new(width)).collect())
+    }
+
+    pub fn at(&mut self, y: usize) -> &mut Row {
+        let count = self.0.len();
+        &mut self.0[y % count]
+    }
+
+    /// The columns that flags of the rows near `y` reach when they grow.
+    pub fn stretches(&self, y: usize, radius: usize, frame: (usize, usize)) -> Vec<Run> {
+        let reach = radius.min(frame.0);
+        let rows = y.saturating_sub(reach)..frame.0.min(y + reach + 1);
+        let mut near = Vec::new();
+        for source in rows {
+            let half = Shape::Diamond.half_width(radius, y.abs_diff(source));
+            near.extend(self.0[source % self.0.len()].runs.iter().map(|run| Run {
+                first: run.first.saturating_sub(half),
+                last: (run.last + half).min(frame.1 - 1),
+            }));
+        }
+        near
+    }
+}
