@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cfhtisr import __version__
 from cfhtisr.batch.calibrations import KINDS, CalibrationPaths, Calibrations
 from cfhtisr.batch.facts import measure
@@ -21,7 +23,7 @@ from cfhtisr.batch.report import Outcome
 from cfhtisr.batch.units import in_electrons
 from cfhtisr.config_files import changed, values_of
 from cfhtisr.errors import UnknownChoiceError
-from cfhtisr.images.exposure import Exposure
+from cfhtisr.images import Exposure, MaskedImage
 from cfhtisr.io import open_raw, write_exposure
 from cfhtisr.io.exposure_file import read_provenance
 from cfhtisr.io.mosaic import MosaicWriter
@@ -66,6 +68,8 @@ class Plan:
         Correct again what is finished already.
     sync : bool
         Wait until the disk has the products.
+    max_memory : int or None
+        What the process that corrects CCDs may need [byte].
     """
 
     output: Path
@@ -78,6 +82,7 @@ class Plan:
     checksum: Checksum = "error"
     redo: bool = False
     sync: bool = True
+    max_memory: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "output", Path(self.output))
@@ -133,6 +138,7 @@ class Worker:
             self._uncrossed = CfhtIsrTask(config=config, log=logging.getLogger("cfhtisr"))
         self._calibrations = Calibrations(plan.calibrations, plan.checksum)
         self._raws: dict[Path, RawFile] = {}
+        self._planes: MaskedImage | None = None  # of a CCD that is written, for the next
         settings = json.dumps(values_of(plan.config), sort_keys=True, default=repr)
         self._config_facts = {"CONFIG": hashlib.sha256(settings.encode()).hexdigest()}
         for name, value in changed(plan.config).items():
@@ -316,8 +322,12 @@ class Worker:
             elif raw.detector is not None:
                 raw.detector = raw.detector.copy()  # many exposures may share the one that came
                 raw.detector.crosstalk = matrix
+        planes = self._reused(raw)
+        if planes is not None:
+            arguments["out"] = planes
         result = task.run(raw, **arguments)
         exposure = result.exposure
+        self._planes = exposure.masked_image
         for kind in ("oss", "flattened"):
             thumb = getattr(result, f"{kind}Thumb")
             if thumb is not None:
@@ -329,6 +339,14 @@ class Worker:
             name: text for name, (value, text) in inputs.items() if value is None
         }
         return exposure, facts
+
+    def _reused(self, raw: Exposure) -> MaskedImage | None:
+        """Return planes that were used before, if they fit the CCD of a raw."""
+        detector, planes = raw.detector, self._planes
+        if detector is None or planes is None or planes.dtype != np.float32:
+            return None
+        assembled = self._plan.config.doAssembleCcd and self._task.assembleCcd.config.doTrim
+        return planes if assembled and planes.shape == detector.bbox.shape else None
 
     def _write_maps(self, exposure: Exposure, path: Path, ccd: int) -> None:
         if self._plan.weight:

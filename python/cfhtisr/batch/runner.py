@@ -25,6 +25,8 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from cfhtisr.batch.correct import Plan, Worker, describe, stem
+from cfhtisr.batch.lanes import count as lanes_of
+from cfhtisr.batch.lanes import work
 from cfhtisr.batch.report import Outcome, Report
 from cfhtisr.io.hdu import BLOCK
 from cfhtisr.io.raw import RawScan, scan_raw
@@ -100,13 +102,15 @@ def run(
     _refuse_overwriting(plan, pairs)
     _make_folder(plan.output)
     _check_space(plan, pairs, scans)
+    units = _units(plan, pairs, scans)
+    share = max(1, (threads or get_num_threads()) // (jobs if executor is None else 1))
+    pixels = max((scan.pixels for scan in scans.values()), default=0)
+    lanes = lanes_of(plan, len(units), pixels, share)
     report = Report()
     damaged = [] if wanted else list(_damaged(scans, plan, report))
     if started is not None:
         started(len(pairs) + len(damaged))
-    for outcome in chain(
-        damaged, _outcomes(plan, _units(plan, pairs, scans), jobs, threads, executor)
-    ):
+    for outcome in chain(damaged, _outcomes(plan, units, jobs, threads, executor, lanes)):
         report.add(outcome)
         if progress is not None:
             progress(outcome)
@@ -205,28 +209,32 @@ def _check_space(plan: Plan, pairs: list[tuple[Path, int]], scans: dict[Path, Ra
 
 
 def _outcomes(
-    plan: Plan, units: list[_Unit], jobs: int, threads: int | None, executor: Executor | None
+    plan: Plan,
+    units: list[_Unit],
+    jobs: int,
+    threads: int | None,
+    executor: Executor | None,
+    lanes: int,
 ) -> Iterator[Outcome]:
     if executor is not None:
         broken = yield from _collect(executor, _work_alone, plan, units)
         for unit, message in broken.items():
             yield from _lost(unit, message)
     elif jobs == 1 or len(units) < 2:
-        yield from _work_here(plan, units, threads)
+        yield from _work_here(plan, units, threads, lanes)
     else:
         yield from _work_in_processes(plan, units, jobs, threads)
 
 
-def _work_here(plan: Plan, units: list[_Unit], threads: int | None) -> Iterator[Outcome]:
+def _work_here(
+    plan: Plan, units: list[_Unit], threads: int | None, lanes: int
+) -> Iterator[Outcome]:
     before = get_num_threads()
     if threads is not None:
         set_num_threads(threads)
-    worker = Worker(plan)
     try:
-        for unit in units:
-            yield from _work(worker, plan, unit)
+        yield from work(plan, units, lanes, _work)
     finally:
-        worker.close()
         if threads is not None:
             set_num_threads(before)
 

@@ -1,6 +1,6 @@
 """Arguments that several subcommands share."""
 
-__all__ = ["add_configuration", "positive"]
+__all__ = ["add_configuration", "positive", "size"]
 
 import argparse
 
@@ -14,6 +14,20 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return number
+
+
+def size(text: str) -> int:
+    """Read a number of bytes, such as ``2G``, ``800M`` or ``1500000000``."""
+    units = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+    number = text.strip().upper().removesuffix("B")
+    factor = units.get(number[-1:], 1)
+    try:
+        found = int(float(number.rstrip("KMGT")) * factor)
+    except (ValueError, OverflowError):
+        found = 0
+    if found < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size, such as 2G or 800M")
+    return found
 
 
 def add_configuration(parser: argparse.ArgumentParser) -> None:

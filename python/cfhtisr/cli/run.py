@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cfhtisr.cli._ccds import ccd_list
-from cfhtisr.cli.arguments import add_configuration, positive
+from cfhtisr.cli.arguments import add_configuration, positive, size
 
 if TYPE_CHECKING:
     from cfhtisr.batch import Outcome, Report
@@ -40,7 +40,8 @@ Other types: Polynomial (coefficients), Spline (knots, corrections), LookupTable
 _EPILOG = """\
 Finished CCDs of the same input and configuration are verified and skipped; --redo does them
 again. A CCD that fails does not keep the others: the exit status is 1 and the end of the
-output lists it. A product needs 113 MB per CCD; memory is about 0.7 GB per process.
+output lists it. A product needs 113 MB per CCD. Up to four CCDs are worked on at a time, one
+for each thread, so that reading, correcting and writing overlap; each needs about 0.5 GB.
 """
 
 
@@ -96,6 +97,12 @@ def add_parser(commands: Any) -> None:
     group = parser.add_argument_group("resources")
     group.add_argument("-j", "--jobs", type=positive, default=1, metavar="N", help="processes")
     group.add_argument("--threads", type=positive, metavar="N", help="threads of all together")
+    group.add_argument(
+        "--max-memory",
+        type=size,
+        metavar="SIZE",
+        help="of each process, such as 2G; fewer CCDs are then worked on at a time",
+    )
     parser.set_defaults(run=run)
 
 
@@ -128,6 +135,7 @@ def run(options: argparse.Namespace) -> int:
         units=options.units,
         processed=options.processed,
         checksum=options.checksum,
+        max_memory=options.max_memory,
         redo=options.redo,
         sync=not options.no_sync,
     )

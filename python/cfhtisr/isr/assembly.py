@@ -117,7 +117,7 @@ def prepare(
         if not whole:
             for plane in planes:
                 plane.fill(0)
-    ccd = MaskedImage(*planes, xy0=(frame.x0, frame.y0))
+    ccd = MaskedImage(planes[0], planes[1], planes[2], xy0=(frame.x0, frame.y0))
     parts = [
         (ccd.subset(to), raw.subset(box), amplifier.raw_flip_x, amplifier.raw_flip_y)
         for amplifier, box, to in pairs

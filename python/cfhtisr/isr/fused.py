@@ -271,8 +271,8 @@ class Batch(Immediate):
         self, data: MaskedImage, strip: MaskedImage, fit_type: str, **options: Any
     ) -> overscan.OverscanResult:
         """Subtract an overscan level from the strip, and note that of the data."""
-        pending = isinstance(data, RawPart) and data.is_pending
-        if pending and not data.bbox.overlaps(strip.bbox):
+        apart = not data.bbox.overlaps(strip.bbox)
+        if isinstance(data, RawPart) and data.is_pending and apart:
             found = overscan.find(data, strip, fit_type, **options)
             if found.rows and found.suspect == (0, 0):
                 found.apply_to_strip(strip)
