@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cfhtisr.images import Exposure, Mask
+from cfhtisr.images import Exposure
+from cfhtisr.isr import masking
 from cfhtisr.tasks.data import IsrData
 
 if TYPE_CHECKING:
@@ -68,10 +69,7 @@ def record(exposure: Exposure, data: IsrData, parity: str) -> None:
     ours = parity == "none" or data.done.get("electrons", False)
     if ours and data.amplifiers and data.done.get("assemble", False):
         _rewrite(exposure, data, electrons)
-    mask = exposure.mask.array
-    flagged = mask[mask != 0]
-    for plane, bit in Mask.planes().items():
-        count = int(np.count_nonzero(flagged & np.int32(1 << bit)))
+    for plane, count in masking.count_planes(exposure.mask).items():
         if count or plane in _ALWAYS:
             note(header, f"ISR_NPIX_{plane}", count, f"pixels in plane {plane}")
 
