@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use cfhtisr::saturation::fullest_edge;
+use cfhtisr::saturation::{fullest_edge, pile};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ndarray::Array2;
 
@@ -13,6 +13,9 @@ fn bench(criterion: &mut Criterion) {
     let floats = image.mapv(f32::from);
     criterion.bench_function("saturation/raw", |bencher| {
         bencher.iter(|| black_box(fullest_edge(image.view())));
+    });
+    criterion.bench_function("saturation/pile", |bencher| {
+        bencher.iter(|| black_box(pile(image.view())));
     });
     criterion.bench_function("saturation/float", |bencher| {
         bencher.iter(|| black_box(fullest_edge(floats.view())));

@@ -3,6 +3,7 @@
 //! Each module is one concept; none of them knows Python. The bindings are in
 //! `python`, compiled only with the feature of that name.
 
+pub mod amp_offset;
 pub mod assembly;
 pub mod background;
 pub mod bad_regions;
@@ -16,13 +17,16 @@ pub mod conversion;
 pub mod crosstalk;
 pub mod dither;
 pub mod error;
+pub mod flags;
 pub mod fringe;
 pub mod fused;
 pub mod inflate;
 pub mod interpolation;
 pub mod linearity;
 pub mod masking;
+pub mod medians;
 pub mod overscan;
+pub mod overscan_quality;
 pub mod pixels;
 pub mod pool;
 pub mod rice;

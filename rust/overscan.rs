@@ -3,11 +3,12 @@
 mod curve;
 pub(crate) mod spline;
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
+use ndarray::{Array1, ArrayView1, ArrayView2, ArrayViewMut2, Axis, Zip};
 use rayon::prelude::*;
 
 use crate::error::{KernelError, same_shape};
-use crate::statistics::{Control, Statistic, compute, median};
+use crate::medians;
+use crate::statistics::{Control, Statistic, compute};
 
 /// Quartile distance to standard deviation, as rounded by the collapse of a line.
 const LINE_IQ_TO_SIGMA: f64 = 0.74;
@@ -93,12 +94,7 @@ pub fn row_median(
     reject: i32,
 ) -> Result<Array1<f32>, KernelError> {
     same_shape("mask", mask.dim(), image.dim())?;
-    let rows = Zip::from(image.rows()).and(mask.rows());
-    Ok(rows.par_map_collect(|pixels, flags| {
-        let pairs = pixels.iter().zip(flags);
-        let usable = pairs.filter(|&(p, f)| p.is_finite() && f & reject == 0);
-        median(usable.map(|(p, _)| *p).collect())
-    }))
+    Ok(medians::of_rows(image, Some(mask), reject))
 }
 
 /// Median of all usable pixels after rounding them to whole numbers.
@@ -124,6 +120,38 @@ pub fn integer_median(
     let control = Control { reject: 1, ..Control::default() };
     let found = compute(whole.view(), Some(unusable.view()), &control, &[Statistic::Median])?;
     Ok(found[0])
+}
+
+/// Set `bit` where a pixel lies further than `most` from the median of the pixels without flags.
+///
+/// Returns their number. With `alone` such a pixel loses its other flags.
+///
+/// # Errors
+///
+/// [`KernelError`] when `mask` does not match `image` or there is no pixel at all.
+pub fn flag_outliers(
+    image: ArrayView2<'_, f32>,
+    mask: ArrayViewMut2<'_, i32>,
+    most: f64,
+    bit: i32,
+    alone: bool,
+) -> Result<usize, KernelError> {
+    let mut mask = mask;
+    let control = Control { reject: -1, ..Control::default() };
+    let middle = compute(image, Some(mask.view()), &control, &[Statistic::Median])?[0];
+    let mut count = 0;
+    Zip::from(image.rows()).and(mask.rows_mut()).for_each(|pixels, mut flags| {
+        let far = |pixel: &f32| (f64::from(*pixel) - middle).abs() > most;
+        if pixels.fold(false, |any, pixel| any | far(pixel)) {
+            Zip::from(pixels).and(&mut flags).for_each(|pixel, flag| {
+                if far(pixel) {
+                    *flag = if alone { bit } else { *flag | bit };
+                    count += 1;
+                }
+            });
+        }
+    });
+    Ok(count)
 }
 
 /// Fit the level along the rows of `image`, one value for each of them.
@@ -189,10 +217,10 @@ fn medians(
     mask: Option<ArrayView2<'_, i32>>,
     reject: i32,
 ) -> Result<Vec<Line>, KernelError> {
-    let found = match mask {
-        Some(mask) => row_median(image, mask, reject)?,
-        None => row_median(image, Array2::zeros(image.dim()).view(), reject)?,
-    };
+    if let Some(mask) = &mask {
+        same_shape("mask", mask.dim(), image.dim())?;
+    }
+    let found = medians::of_rows(image, mask, reject);
     let line = |&level: &f32| Line { level: f64::from(level), lost: level.is_nan() };
     Ok(found.iter().map(line).collect())
 }

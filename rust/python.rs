@@ -4,6 +4,7 @@
 //! this library and hands back what it returned; it has no logic of its own.
 #![allow(missing_docs, reason = "the Python faces hold the documentation")]
 
+mod amp_offset;
 mod assembly;
 mod background;
 mod bad_regions;
@@ -15,6 +16,7 @@ mod checksum;
 mod codec;
 mod conversion;
 mod crosstalk;
+mod flags;
 mod fringe;
 mod fused;
 mod inflate;
@@ -22,6 +24,7 @@ mod interpolation;
 mod linearity;
 mod masking;
 mod overscan;
+mod overscan_quality;
 mod planes;
 mod pool;
 mod saturation;
@@ -73,6 +76,8 @@ fn describe(panic: &(dyn Any + Send)) -> &str {
 #[pymodule]
 mod _kernels {
     #[pymodule_export]
+    use super::amp_offset::window_means;
+    #[pymodule_export]
     use super::assembly::place;
     #[pymodule_export]
     use super::background::mesh_levels;
@@ -95,6 +100,8 @@ mod _kernels {
     #[pymodule_export]
     use super::crosstalk::subtract_crosstalk;
     #[pymodule_export]
+    use super::flags::{any_without, count_planes};
+    #[pymodule_export]
     use super::fringe::measure_fringe;
     #[pymodule_export]
     use super::fused::correct_fused;
@@ -109,11 +116,15 @@ mod _kernels {
     #[pymodule_export]
     use super::masking::{grow, mask_boxes, mask_nans, threshold, widen_saturation_trails};
     #[pymodule_export]
-    use super::overscan::{overscan_fit, overscan_integer_median, row_median};
+    use super::overscan::{
+        flag_overscan_outliers, overscan_fit, overscan_integer_median, row_median,
+    };
+    #[pymodule_export]
+    use super::overscan_quality::{overscan_columns, overscan_outlier_rows, overscan_residual};
     #[pymodule_export]
     use super::pool::{num_threads, set_num_threads};
     #[pymodule_export]
-    use super::saturation::saturation_edge;
+    use super::saturation::{saturation_edge, saturation_pile};
     #[pymodule_export]
     use super::simd::cpu_level;
     #[pymodule_export]

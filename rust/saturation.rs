@@ -1,8 +1,11 @@
 //! Saturation level from the raw pixels themselves.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
+use rayon::prelude::*;
 
 use crate::error::KernelError;
+use crate::rows::together;
+use crate::simd::dispatched;
 use crate::statistics::{Sample, Source};
 
 /// Level that some pixel must exceed; the first edge of the bins.
@@ -20,7 +23,8 @@ pub trait Raw: Sample {
 
 impl Raw for u16 {
     fn peak(values: &[Self]) -> (f64, bool) {
-        (values.iter().copied().max().map_or(f64::NEG_INFINITY, f64::from), false)
+        let peak = if values.is_empty() { f64::NEG_INFINITY } else { brightest(values).into() };
+        (peak, false)
     }
 }
 
@@ -86,6 +90,164 @@ pub fn fullest_edge<T: Raw>(image: ArrayView2<'_, T>) -> Result<Option<f64>, Ker
         },
     );
     let count = |bin: usize| parts.iter().map(|counts| counts[bin]).sum::<u64>();
+    Ok(Some(edges.at(fullest(count))))
+}
+
+/// Narrowest bin of those that tell how believable a pile is, [unit of the image].
+const NARROWEST: f64 = 20.0;
+/// Bins below a pile that tell what would be there without it.
+const BESIDE: u16 = 5;
+/// Pixels that make half a pile.
+const FEW: f64 = 10.0;
+/// The ceiling of a converter with 16 bits.
+const CEILING: u16 = u16::MAX;
+/// Raw values from here on are counted: below all bins that a pile is compared with.
+const LOWEST: u16 = 59_600;
+/// Pixels that are passed over together when none of them is bright.
+const CHUNK: usize = 64;
+/// Rows of one task.
+const BAND: usize = 64;
+
+dispatched! {
+    /// The largest of some raw values; 0 of none.
+    fn brightest(values: &[u16]) -> u16 {
+        values.iter().fold(0, |peak, value| peak.max(*value))
+    }
+
+    /// Add the values from [`LOWEST`] on to the table; return the largest of all.
+    fn count_bright(values: &[u16], counts: &mut [u64]) -> u16 {
+        let mut top = 0;
+        for chunk in values.chunks(CHUNK) {
+            let peak = chunk.iter().fold(0, |peak, value| peak.max(*value));
+            top = top.max(peak);
+            if peak < LOWEST {
+                continue;
+            }
+            for value in chunk {
+                // What is darker has no place in the table.
+                if let Some(place) = value.checked_sub(LOWEST)
+                    && let Some(count) = counts.get_mut(usize::from(place))
+                {
+                    *count += 1;
+                }
+            }
+        }
+        top
+    }
+}
+
+/// How often each of the bright values occurs among raw pixels.
+#[derive(Debug, Clone)]
+pub struct Bright {
+    peak: u16,
+    counts: Vec<u64>,
+}
+
+impl Default for Bright {
+    fn default() -> Self {
+        Self { peak: 0, counts: vec![0; usize::from(CEILING - LOWEST) + 1] }
+    }
+}
+
+/// A pile of pixels at one level, and how believable it is that they are saturated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pile {
+    /// Lower edge of the fullest bin; NaN if no pixel exceeds the floor.
+    pub edge: f64,
+    /// From 0 to 1.
+    pub confidence: f64,
+    /// Number of pixels in the fullest bin and those beside it.
+    pub count: u64,
+    /// The brightest pixel.
+    pub peak: u16,
+}
+
+impl Bright {
+    /// Count the pixels of a row.
+    pub fn add(&mut self, row: &[u16]) {
+        self.peak = self.peak.max(count_bright(row, &mut self.counts));
+    }
+
+    /// Take over what another one has counted.
+    pub fn merge(&mut self, other: &Self) {
+        self.peak = self.peak.max(other.peak);
+        self.counts.iter_mut().zip(&other.counts).for_each(|(one, other)| *one += other);
+    }
+
+    /// The brightest pixel; 0 of none.
+    #[must_use]
+    pub fn peak(&self) -> u16 {
+        self.peak
+    }
+
+    /// Values that occur, and how often.
+    fn values(&self) -> impl Iterator<Item = (f64, u64)> {
+        let pairs = (LOWEST..=CEILING).zip(&self.counts);
+        pairs.filter(|(_, count)| **count > 0).map(|(value, count)| (f64::from(value), *count))
+    }
+
+    /// The pile that these pixels make; see `measure_level` of the Python face.
+    #[must_use]
+    pub fn pile(&self) -> Pile {
+        let top = f64::from(self.peak);
+        if top <= FLOOR {
+            return Pile { edge: f64::NAN, confidence: 0.0, count: 0, peak: self.peak };
+        }
+        let edges = Edges::up_to(top + 1.0);
+        let mut bins = [0_u64; BINS];
+        for (value, count) in self.values().filter(|pair| pair.0 >= FLOOR) {
+            bins[edges.bin(value)] += count;
+        }
+        let edge = edges.at(fullest(|bin| bins[bin]));
+        // Never so narrow that whole numbers leave bins empty.
+        let step = ((top + 1.0 - FLOOR) / BINS as f64).max(NARROWEST);
+        let (lower, upper) = (edge - step, edge + 2.0 * step);
+        let beside = f64::from(BESIDE);
+        let from = lower - beside * step;
+        let (mut below, mut pile, mut above, mut same) = (0_u64, 0_u64, 0_u64, 0_u64);
+        for (value, count) in self.values().filter(|pair| pair.0 >= from) {
+            if value < lower {
+                below += count;
+            } else if value < upper {
+                pile += count;
+                same = same.max(count);
+            } else {
+                above += count;
+            }
+        }
+        let n = pile as f64;
+        let smooth = 3.0 * below as f64 / beside;
+        let unexplained = (n - smooth - 3.0 * smooth.sqrt()).max(0.0) / n;
+        let among = n / (pile + above) as f64;
+        let mut size = n / (n + FEW);
+        if 2 * same >= pile {
+            size = size.max(1.0 - (1.0 - same as f64).exp2());
+        }
+        if self.peak == CEILING && upper > f64::from(CEILING) {
+            size = 1.0;
+        }
+        Pile { edge, confidence: unexplained * among * size, count: pile, peak: self.peak }
+    }
+}
+
+/// The pile of the raw pixels of an amplifier or a frame.
+#[must_use]
+pub fn pile(image: ArrayView2<'_, u16>) -> Pile {
+    let bands: Vec<_> = image.axis_chunks_iter(Axis(0), BAND).collect();
+    let count = |mut bright: Bright, band: &ArrayView2<'_, u16>| {
+        band.outer_iter().for_each(|row| bright.add(&together(row)));
+        bright
+    };
+    let both = |mut one: Bright, other: Bright| {
+        one.merge(&other);
+        one
+    };
+    let found = bands.par_iter().fold(Bright::default, count).reduce(Bright::default, both);
+    found.pile()
+}
+
+/// The bin that holds most; the lowest of equally full ones.
+fn fullest(count: impl Fn(usize) -> u64) -> usize {
     let mut best = (0, count(0));
     for bin in 1..BINS {
         let here = count(bin);
@@ -93,7 +255,7 @@ pub fn fullest_edge<T: Raw>(image: ArrayView2<'_, T>) -> Result<Option<f64>, Ker
             best = (bin, here);
         }
     }
-    Ok(Some(edges.at(best.0)))
+    best.0
 }
 
 /// Equal bins; the last one is closed.

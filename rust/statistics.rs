@@ -7,6 +7,7 @@
 mod blocks;
 mod counts;
 mod radix;
+mod sift;
 mod sorted;
 
 use ndarray::ArrayView2;
@@ -127,6 +128,8 @@ impl Moments {
 
 /// The usable pixels, in whatever form answers these questions fastest.
 trait Distribution {
+    /// Make ready for the quantiles at these fractions, and count the values on the way.
+    fn ahead(&self, _fractions: &[f64]) {}
     /// Number of values.
     fn count(&self) -> u64;
     /// Values at these positions of the sorted values, all of them below `count`.
@@ -158,6 +161,7 @@ pub trait Sample: Copy + Send + Sync {
 
 impl Sample for f32 {
     const INTEGER: bool = false;
+    #[inline]
     fn value(self) -> f64 {
         f64::from(self)
     }
@@ -168,6 +172,7 @@ impl Sample for f32 {
 
 impl Sample for i32 {
     const INTEGER: bool = true;
+    #[inline]
     fn value(self) -> f64 {
         f64::from(self)
     }
@@ -178,6 +183,7 @@ impl Sample for i32 {
 
 impl Sample for u16 {
     const INTEGER: bool = true;
+    #[inline]
     fn value(self) -> f64 {
         f64::from(self)
     }
@@ -191,6 +197,7 @@ impl Sample for u16 {
 
 impl Sample for f64 {
     const INTEGER: bool = false;
+    #[inline]
     fn value(self) -> f64 {
         self
     }
@@ -244,7 +251,7 @@ pub fn compute<T: Sample>(
     if control.n_iter == 0 {
         return refuse("n_iter", "is 0, wanted at least one round of clipping".into());
     }
-    Ok(T::measure(&Source::new(image, mask, control.reject), control, what))
+    Ok(T::measure(&Source::new(image, mask, control.reject).packed(), control, what))
 }
 
 /// Quantile of `count` values by linear interpolation between the two ranks around it.
@@ -271,20 +278,22 @@ impl Quantile {
     }
 }
 
-/// Quartile, median, quartile; NaN of nothing.
-fn quartiles(values: &dyn Distribution) -> [f64; 3] {
+/// The quantiles at some fractions; NaN of nothing.
+fn quantiles<const N: usize>(values: &dyn Distribution, fractions: [f64; N]) -> [f64; N] {
+    values.ahead(&fractions);
     let count = values.count();
     if count == 0 {
-        return [f64::NAN; 3];
+        return [f64::NAN; N];
     }
-    let quantiles = [0.25, 0.5, 0.75].map(|fraction| Quantile::new(fraction, count));
+    let quantiles = fractions.map(|fraction| Quantile::new(fraction, count));
     let ranks: Vec<u64> = quantiles.iter().flat_map(|quantile| quantile.ranks(count)).collect();
     let found = values.ranked(&ranks);
-    let [lower, middle, upper] = &quantiles;
-    [lower.of(&found[..2]), middle.of(&found[2..4]), upper.of(&found[4..])]
+    let mut pairs = found.chunks_exact(2);
+    quantiles.map(|quantile| pairs.next().map_or(f64::NAN, |pair| quantile.of(pair)))
 }
 
 fn integer_median(values: &dyn Distribution) -> f64 {
+    values.ahead(&[0.5]);
     let count = values.count();
     if count == 0 {
         return f64::NAN;
@@ -349,8 +358,11 @@ fn answer<T: Sample>(
     let asked = |some: &[Statistic]| what.iter().any(|one| some.contains(one));
     let clip = asked(&[S::Meanclip, S::Varianceclip, S::Stdevclip, S::Nclipped]);
     // Before anything else: it counts the values on the way.
-    let quartiles = if clip || asked(&[S::Iqrange]) || (asked(&[S::Median]) && !T::INTEGER) {
-        quartiles(values)
+    let quartiles = if clip || asked(&[S::Iqrange]) {
+        quantiles(values, [0.25, 0.5, 0.75])
+    } else if asked(&[S::Median]) && !T::INTEGER {
+        let [median] = quantiles(values, [0.5]);
+        [f64::NAN, median, f64::NAN]
     } else {
         [f64::NAN; 3]
     };

@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 
 import cfhtisr
-from cfhtisr import MaskedImage
-from cfhtisr.isr import calibration, masking, overscan, statistics, variance
+from cfhtisr import Box2I, MaskedImage
+from cfhtisr.isr import (
+    amp_offset,
+    calibration,
+    masking,
+    overscan,
+    overscan_quality,
+    saturation,
+    statistics,
+    variance,
+)
 
 LEVELS = ("baseline", "avx2", "avx512")
 
@@ -39,8 +48,24 @@ def digest():
     for array in target.getArrays():
         made.update(array.tobytes())
     image = frame(1200, 9).image.array
+    strip = frame(1000, 3, (300, 32))
+    large = frame(1200, 9, (300, 900)).image.array
+    whole = np.nan_to_num(large, nan=7, posinf=7, neginf=7).clip(-9e8, 9e8).astype(np.int32)
+    raw = rng.integers(59000, 65536, (67, 203), np.uint16)
+    boxes = Box2I(0, 0, 450, 300), Box2I(450, 0, 450, 300)
     numbers = [
         *statistics.compute(image, statistics.STATISTICS),
+        *statistics.compute(large, statistics.STATISTICS),
+        *statistics.compute(whole, statistics.STATISTICS),
+        *statistics.compute(raw, statistics.STATISTICS),
+        *saturation.measure_level(raw),
+        *masking.count_planes(target.mask).values(),
+        masking.any_without(target.mask, 1, 6),
+        *overscan.row_median(strip.image.array, strip.mask.array, 2).tolist(),
+        *overscan_quality.odd_edges(strip, 2),
+        overscan_quality.flag_outlier_rows(strip, 5.0, 2),
+        *overscan_quality.residual_of(strip, 2),
+        *amp_offset.measure(MaskedImage(large), *boxes),
         *overscan.fit(image, "MEDIAN_PER_ROW").tolist(),
         *overscan.fit(image, "AKIMA_SPLINE", 6).tolist(),
     ]

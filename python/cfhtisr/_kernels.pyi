@@ -7,16 +7,19 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Inflater",
+    "any_without",
     "apply_lookup_table",
     "bin_planes",
     "bleed_trails",
     "correct_brighter_fatter",
     "correct_fused",
+    "count_planes",
     "cpu_level",
     "datasum",
     "decode_tiles",
     "divide_flat",
     "fill_bad_regions",
+    "flag_overscan_outliers",
     "grow",
     "interpolate_boxes",
     "interpolate_mask",
@@ -28,11 +31,15 @@ __all__ = [
     "measure_fringe",
     "mesh_levels",
     "num_threads",
+    "overscan_columns",
     "overscan_fit",
     "overscan_integer_median",
+    "overscan_outlier_rows",
+    "overscan_residual",
     "place",
     "row_median",
     "saturation_edge",
+    "saturation_pile",
     "set_num_threads",
     "statistics_compute",
     "subtract_bias",
@@ -44,6 +51,7 @@ __all__ = [
     "update_variance",
     "update_variance_v17",
     "widen_saturation_trails",
+    "window_means",
 ]
 
 _F32 = NDArray[np.float32]
@@ -53,6 +61,9 @@ _I64 = NDArray[np.int64]
 _U16 = NDArray[np.uint16]
 _U8 = NDArray[np.uint8]
 _Planes = tuple[_F32, _I32, _F32]
+
+# amp_offset
+def window_means(image: _F32, mask: _I32, reject: int, n_sigma: float, every: int) -> _F64: ...
 
 # assembly
 def place(target: _Planes, raw: _Planes, flip_x: bool, flip_y: bool) -> None: ...
@@ -117,6 +128,10 @@ def subtract_crosstalk(
     level: float,
     flag: int,
 ) -> None: ...
+
+# flags
+def any_without(mask: _I32, some: int, none: int) -> bool: ...
+def count_planes(mask: _I32) -> list[int]: ...
 
 # fringe
 def measure_fringe(
@@ -184,6 +199,7 @@ def threshold(image: _F32 | _U16, mask: _I32, level: float, bits: int) -> None: 
 def widen_saturation_trails(mask: _I32, bits: int) -> None: ...
 
 # overscan
+def flag_overscan_outliers(image: _F32, mask: _I32, most: float, bit: int, alone: bool) -> int: ...
 def overscan_fit(
     image: _F32,
     mask: _I32 | None,
@@ -196,6 +212,13 @@ def overscan_fit(
 def overscan_integer_median(image: _F32, mask: _I32 | None, reject: int) -> float: ...
 def row_median(image: _F32, mask: _I32, reject: int) -> _F32: ...
 
+# overscan_quality
+def overscan_columns(
+    image: _F32, mask: _I32, reject: int, stride: int
+) -> tuple[float, _F64, _I64]: ...
+def overscan_outlier_rows(image: _F32, mask: _I32, reject: int, n_sigma: float) -> list[int]: ...
+def overscan_residual(image: _F32, mask: _I32, reject: int) -> tuple[float, float, float, int]: ...
+
 # pool
 def cpu_level() -> str: ...
 def num_threads() -> int: ...
@@ -203,6 +226,7 @@ def set_num_threads(threads: int) -> None: ...
 
 # saturation
 def saturation_edge(image: NDArray[Any]) -> float | None: ...
+def saturation_pile(image: _U16) -> tuple[float, float, int, int]: ...
 
 # statistics
 def statistics_compute(

@@ -1,4 +1,4 @@
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2, PyReadwriteArray2};
 use pyo3::prelude::*;
 
 use super::detached;
@@ -28,6 +28,20 @@ pub(crate) fn overscan_integer_median(
 ) -> PyResult<f64> {
     let (image, mask) = (image.as_array(), mask.as_ref().map(|mask| mask.as_array()));
     detached(py, || overscan::integer_median(image, mask, reject))
+}
+
+/// Flag pixels far from the median; see `cfhtisr.isr.overscan.flag_outliers`.
+#[pyfunction]
+pub(crate) fn flag_overscan_outliers(
+    py: Python<'_>,
+    image: PyReadonlyArray2<'_, f32>,
+    mut mask: PyReadwriteArray2<'_, i32>,
+    most: f64,
+    bit: i32,
+    alone: bool,
+) -> PyResult<usize> {
+    let (image, mask) = (image.as_array(), mask.as_array_mut());
+    detached(py, || overscan::flag_outliers(image, mask, most, bit, alone))
 }
 
 type Fit<'py> = (Bound<'py, PyArray1<f32>>, Bound<'py, PyArray1<bool>>);

@@ -1,3 +1,4 @@
+use numpy::PyReadonlyArray2;
 use pyo3::prelude::*;
 
 use super::detached;
@@ -25,4 +26,15 @@ pub(crate) fn saturation_edge(py: Python<'_>, image: Pixels<'_>) -> PyResult<Opt
             detached(py, || saturation::fullest_edge(image))
         }
     }
+}
+
+/// Edge, confidence, size and brightest pixel of a pile; see `cfhtisr.isr.saturation`.
+#[pyfunction]
+pub(crate) fn saturation_pile(
+    py: Python<'_>,
+    image: PyReadonlyArray2<'_, u16>,
+) -> PyResult<(f64, f64, u64, u16)> {
+    let image = image.as_array();
+    let found = detached(py, || Ok(saturation::pile(image)))?;
+    Ok((found.edge, found.confidence, found.count, found.peak))
 }

@@ -11,6 +11,10 @@ pub(super) const BLOCK: usize = 1 << 14;
 const STRETCH: usize = 64;
 /// Sums that run side by side within a block.
 const LANES: usize = 8;
+/// Blocks up to which pixels that lie apart are gathered once.
+const SMALL: usize = 32;
+/// Values that are taken together on their way to the sums.
+const GROUP: usize = 64;
 
 /// An image, and the mask that leaves some of its pixels out.
 pub struct Source<'a, T> {
@@ -18,6 +22,8 @@ pub struct Source<'a, T> {
     flat: Option<&'a [T]>,
     mask: Option<ArrayView2<'a, i32>>,
     reject: i32,
+    /// What the mask leaves of each block, once it has been gathered.
+    packed: Option<Vec<Vec<T>>>,
 }
 
 impl<'a, T: Sample> Source<'a, T> {
@@ -28,11 +34,31 @@ impl<'a, T: Sample> Source<'a, T> {
     ) -> Self {
         let whole = mask.is_none() || reject == 0;
         let flat = if whole { image.to_slice() } else { None };
-        Self { image, flat, mask, reject }
+        Self { image, flat, mask, reject, packed: None }
+    }
+
+    /// Gather what the mask leaves in once and for all, where every pass would gather it again.
+    pub(super) fn packed(mut self) -> Self {
+        let masked = self.mask.is_some() && self.reject != 0;
+        if self.flat.is_none() && (masked || self.blocks() <= SMALL) {
+            self.packed = Some(self.map(<[T]>::to_vec));
+        }
+        self
     }
 
     pub(super) fn len(&self) -> usize {
         self.image.len()
+    }
+
+    /// A pixel by its number in the order of rows and columns; None if the mask leaves it out.
+    pub(super) fn pixel(&self, index: usize) -> Option<T> {
+        if let Some(packed) = &self.packed {
+            return packed.get(index / BLOCK)?.get(index % BLOCK).copied();
+        }
+        let columns = self.image.ncols();
+        let place = (index / columns, index % columns);
+        let out = self.mask.is_some_and(|mask| mask[place] & self.reject != 0);
+        if out { None } else { self.image.get(place).copied() }
     }
 
     /// Number of blocks, in the order of rows and columns.
@@ -45,6 +71,9 @@ impl<'a, T: Sample> Source<'a, T> {
         let (start, end) = (index * BLOCK, ((index + 1) * BLOCK).min(self.len()));
         if let Some(flat) = self.flat {
             return &flat[start..end];
+        }
+        if let Some(packed) = &self.packed {
+            return &packed[index];
         }
         let columns = self.image.ncols();
         space.clear();
@@ -147,25 +176,43 @@ pub(super) struct Sums {
 
 impl Sums {
     /// Over the values for which `keep` holds.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "compiled for the level of the caller")]
     pub(super) fn new<T: Sample>(values: &[T], pivot: f64, keep: impl Fn(T) -> bool) -> Self {
-        let (mut counts, mut first, mut second) = ([0_u32; LANES], [0.0; LANES], [0.0; LANES]);
-        let mut add = |lane: usize, value: T| {
-            let kept = keep(value);
-            let step = if kept { value.value() - pivot } else { 0.0 };
-            counts[lane] += u32::from(kept);
-            first[lane] += step;
-            second[lane] += step * step;
-        };
-        let mut groups = values.chunks_exact(LANES);
-        for group in &mut groups {
-            for (lane, &value) in group.iter().enumerate() {
-                add(lane, value);
+        let (mut count, mut first, mut second) = (0_u64, [0.0; LANES], [0.0; LANES]);
+        // Steps first and their sums second: as two loops the compiler takes lanes for registers.
+        let mut add = |steps: &[f64; GROUP]| {
+            let (mut one, mut two) = (first, second);
+            for row in steps.as_chunks::<LANES>().0 {
+                for lane in 0..LANES {
+                    one[lane] += row[lane];
+                    two[lane] += row[lane] * row[lane];
+                }
             }
+            (first, second) = (one, two);
+        };
+        let step = |value: T| {
+            let (kept, step) = (keep(value), value.value() - pivot);
+            (u32::from(kept), if kept { step } else { 0.0 })
+        };
+        let (groups, rest) = values.as_chunks::<GROUP>();
+        for group in groups {
+            let (mut steps, mut kept) = ([0.0; GROUP], 0_u32);
+            for (to, value) in steps.iter_mut().zip(group) {
+                let (one, step) = step(*value);
+                kept += one;
+                *to = step;
+            }
+            count += u64::from(kept);
+            add(&steps);
         }
-        for (lane, &value) in groups.remainder().iter().enumerate() {
-            add(lane, value);
+        let mut steps = [0.0; GROUP]; // what is not there adds nothing
+        for (to, value) in steps.iter_mut().zip(rest) {
+            let (one, step) = step(*value);
+            count += u64::from(one);
+            *to = step;
         }
-        let count = counts.iter().map(|&count| u64::from(count)).sum();
+        add(&steps);
         Self { count, first: first.iter().sum(), second: second.iter().sum() }
     }
 

@@ -5,6 +5,7 @@
 use std::cell::OnceCell;
 
 use super::blocks::{Source, Sums};
+use super::sift::{self, Bracket, Found};
 use super::{Distribution, Moments, Sample, stable};
 
 const BINS: usize = 1 << 16;
@@ -20,6 +21,10 @@ pub(super) trait Key: Sample + PartialOrd {
     fn key(self) -> u32;
     fn from_key(key: u32) -> Self;
     fn finite(self) -> bool;
+    /// Count the finite values of a block, and gather those in brackets.
+    fn sift(values: &[Self], brackets: &[Bracket<Self>]) -> Found<Self>;
+    /// Sums of the values from `low` to `high`.
+    fn sums(values: &[Self], pivot: f64, low: Self, high: Self) -> Sums;
 }
 
 impl Key for f32 {
@@ -36,6 +41,12 @@ impl Key for f32 {
     fn finite(self) -> bool {
         self.is_finite()
     }
+    fn sift(values: &[Self], brackets: &[Bracket<Self>]) -> Found<Self> {
+        sift::pass_f32(values, brackets)
+    }
+    fn sums(values: &[Self], pivot: f64, low: Self, high: Self) -> Sums {
+        sift::sums_f32(values, pivot, low, high)
+    }
 }
 
 impl Key for i32 {
@@ -49,6 +60,12 @@ impl Key for i32 {
     fn finite(self) -> bool {
         true
     }
+    fn sift(values: &[Self], brackets: &[Bracket<Self>]) -> Found<Self> {
+        sift::pass_i32(values, brackets)
+    }
+    fn sums(values: &[Self], pivot: f64, low: Self, high: Self) -> Sums {
+        sift::sums_i32(values, pivot, low, high)
+    }
 }
 
 /// Number, sum and extremes of the finite values.
@@ -59,16 +76,20 @@ struct First {
     high: f64,
 }
 
+/// Brackets of quantiles, and what lies in them.
+type Sifted<T> = (Vec<Bracket<T>>, Found<T>);
+
 /// Passes over the frame are made when they are needed, and once.
 pub(super) struct Frame<'s, 'a, T> {
     source: &'s Source<'a, T>,
     bins: OnceCell<Vec<u64>>,
     first: OnceCell<First>,
+    sifted: OnceCell<Option<Sifted<T>>>,
 }
 
 impl<'s, 'a, T: Key> Frame<'s, 'a, T> {
     pub(super) fn new(source: &'s Source<'a, T>) -> Self {
-        Self { source, bins: OnceCell::new(), first: OnceCell::new() }
+        Self { source, bins: OnceCell::new(), first: OnceCell::new(), sifted: OnceCell::new() }
     }
 
     /// Finite values by the upper half of their keys.
@@ -121,7 +142,12 @@ impl<'s, 'a, T: Key> Frame<'s, 'a, T> {
     fn first(&self) -> &First {
         self.first.get_or_init(|| {
             let parts = self.source.map(|values| {
-                let sums = Sums::new(values, 0.0, T::finite);
+                let sums = T::sums(
+                    values,
+                    0.0,
+                    pixel_of(T::LIMITS.0.into()),
+                    pixel_of(T::LIMITS.1.into()),
+                );
                 let (mut low, mut high) = ([f64::INFINITY; 4], [f64::NEG_INFINITY; 4]);
                 for group in values.chunks(4) {
                     for ((low, high), &value) in low.iter_mut().zip(&mut high).zip(group) {
@@ -160,6 +186,28 @@ impl<'s, 'a, T: Key> Frame<'s, 'a, T> {
         ranks.iter().map(|&rank| value_of::<T>(u64::from(keys[rank as usize]))).collect()
     }
 
+    /// The values of some ranks, if all of them lie in brackets.
+    #[allow(clippy::cast_possible_truncation, reason = "a rank is an index")]
+    fn bracketed(&self, ranks: &[u64]) -> Option<Vec<f64>> {
+        let (brackets, found) = self.sifted.get()?.as_ref()?;
+        let mut keys: Vec<Option<Vec<u32>>> = vec![None; brackets.len()];
+        let value = |&rank: &u64| {
+            let fits = |held: &sift::Held<T>| {
+                !held.full && held.below <= rank && rank - held.below < held.inside
+            };
+            let at = found.held.iter().position(fits)?;
+            let held = &found.held[at];
+            if held.values.is_empty() {
+                return Some(brackets[at].low.value());
+            }
+            let keys = keys[at]
+                .get_or_insert_with(|| held.values.iter().map(|value| value.key()).collect());
+            let (_, key, _) = keys.select_nth_unstable((rank - held.below) as usize);
+            Some(value_of::<T>(u64::from(*key)))
+        };
+        ranks.iter().map(value).collect()
+    }
+
     /// Where a rank falls: its bin, and its rank therein.
     fn locate(&self, rank: u64) -> (usize, u64) {
         locate(self.bins(), rank)
@@ -168,13 +216,27 @@ impl<'s, 'a, T: Key> Frame<'s, 'a, T> {
 
 impl<T: Key> Distribution for Frame<'_, '_, T> {
     fn count(&self) -> u64 {
-        match self.bins.get() {
-            Some(bins) => bins.iter().sum(),
-            None => self.first().count,
+        match (self.sifted.get(), self.bins.get()) {
+            (Some(Some((_, found))), _) => found.count,
+            (_, Some(bins)) => bins.iter().sum(),
+            _ => self.first().count,
         }
     }
 
+    fn ahead(&self, fractions: &[f64]) {
+        self.sifted.get_or_init(|| {
+            let at = |index| self.source.pixel(index);
+            let brackets = sift::brackets(self.source.len(), fractions, at)?;
+            let parts = self.source.map(|values| T::sift(values, &brackets));
+            let found = Found::total(parts, brackets.len());
+            Some((brackets, found))
+        });
+    }
+
     fn ranked(&self, ranks: &[u64]) -> Vec<f64> {
+        if let Some(values) = self.bracketed(ranks) {
+            return values;
+        }
         if self.source.blocks() <= FEW {
             return self.selected(ranks);
         }
@@ -229,8 +291,8 @@ impl<T: Key> Distribution for Frame<'_, '_, T> {
         if interval.0 >= interval.1 {
             return Moments::about(0.0, 0, 0.0, 0.0);
         }
-        let keep = within::<T>(interval);
-        let sums = Sums::total(self.source.map(|values| Sums::new(values, pivot, &keep)));
+        let (low, high) = (pixel_of::<T>(interval.0), pixel_of::<T>(interval.1 - 1));
+        let sums = Sums::total(self.source.map(|values| T::sums(values, pivot, low, high)));
         Moments::about(pivot, sums.count, sums.first, sums.second)
     }
 

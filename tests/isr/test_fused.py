@@ -278,7 +278,7 @@ def test_a_frame_is_corrected_alike_row_by_row_and_step_by_step(
                 way.interpolate_boxes(ccd, bad, "BAD", parity)
             way.interpolate_mask(ccd, "SAT", grow, parity)
             nans = way.interpolate_nans(ccd, "UNMASKEDNAN", parity)
-            counts = way.count_flags(ccd), way.count_unrepaired(ccd)
+            counts = way.count_planes(ccd), way.wants_filling(ccd)
             results.append((*ccd.getArrays(), *raw.getArrays(), nans, counts))
     finally:
         cfhtisr.set_num_threads(None)

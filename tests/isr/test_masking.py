@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.testing import assert_array_equal
 
+from cfhtisr import _kernels
 from cfhtisr.errors import UnknownChoiceError
 from cfhtisr.images import Box2I, Image, Mask
 from cfhtisr.isr import masking
+from oracle import flags as flags_oracle
 from oracle import masking as oracle
 from strategies import awkward, boxes, masks, ordinary, planes, shapes, strided, triples
 
@@ -184,3 +186,17 @@ def test_sample_vectors(shared):
         mask = golden["widen_in_mask"].copy()
         masking.widen_saturation_trails(mask)
         assert_array_equal(mask, golden["widen_out_mask"])
+
+
+@given(st.data())
+def test_counts_equal_the_oracle(data):
+    flags = st.one_of(st.just(0), st.integers(-(2**31), 2**31 - 1))
+    mask = data.draw(npst.arrays(np.int32, shapes(), elements=flags))
+    mask = data.draw(strided(np.tile(mask, data.draw(st.sampled_from([(1, 1), (9, 20)])))))
+    wanted = flags_oracle.count_planes(mask.tolist())
+    assert list(_kernels.count_planes(mask)) == wanted
+    planes = {name: wanted[bit] for name, bit in Mask.planes().items()}
+    assert masking.count_planes(mask) == planes
+    some, none = data.draw(st.integers(0, 2047)), data.draw(st.integers(0, 2047))
+    answer = flags_oracle.any_without(mask.tolist(), some, none)
+    assert masking.any_without(Mask(mask), some, none) is answer

@@ -12,7 +12,7 @@ from cfhtisr.images import Box2I, MaskedImage
 from cfhtisr.isr import overscan, statistics
 from oracle import overscan as oracle
 from oracle import statistics as slow_statistics
-from strategies import flags, images, planes
+from strategies import flags, images, planes, strided
 
 SUSPECT = 1 << 7
 LINES = ("MEAN_PER_ROW", "POLY", "CHEB", "LEG", "NATURAL_SPLINE", "CUBIC_SPLINE", "AKIMA_SPLINE")
@@ -395,3 +395,18 @@ def test_levels_and_noise_of_real_frames(shared, frame, wanted):
         # median of a row takes a little of its scatter with it.
         noise = statistics.compute(strip.image.array[:, 1:-1], "STDEVCLIP")
         assert 2.3 < noise < 3.2
+
+
+@given(st.data(), st.integers(1, 140))
+def test_row_median_of_any_width_equals_numpy(data, width):
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    pixels = np.rint(rng.normal(0, 3, (data.draw(st.integers(1, 40)), width))).astype(np.float32)
+    odd = rng.random(pixels.shape) < data.draw(st.sampled_from([0, 0.02, 0.9]))
+    pixels[odd] = rng.choice(np.float32([np.nan, np.inf, -np.inf, -0.0, 3e38, 1e-45]))
+    mask = (rng.random(pixels.shape) < data.draw(st.sampled_from([0, 0.1]))) * np.int32(2)
+    image = data.draw(strided(pixels))
+    found = overscan.row_median(image, data.draw(strided(mask)), 2)
+    for level, row, marks in zip(found, pixels, mask, strict=True):
+        usable = row[np.isfinite(row) & (marks == 0)].astype(np.float64)
+        wanted = np.float32(np.median(usable)) if usable.size else np.float32(np.nan)
+        assert_array_equal(level, wanted)

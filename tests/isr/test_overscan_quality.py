@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from cfhtisr import _kernels
 from cfhtisr.images import MaskedImage
 from cfhtisr.isr import overscan_quality as quality
-from strategies import images
+from oracle import overscan_quality as oracle
+from strategies import images, strided
 
 
 def strip(rows=400, columns=32, noise=3.0, seed=1, drift=0.0):
@@ -95,3 +97,45 @@ def test_what_is_left_is_described():
     assert found.n_rejected == 6
     mask[...] = 2
     assert np.isnan(quality.residual_of(MaskedImage(pixels, mask), 2).noise)
+
+
+@st.composite
+def strips(draw):
+    """Return overscan pixels with whole and half levels, some of them odd, and flags."""
+    rows, columns = draw(st.integers(1, 70)), draw(st.integers(1, 40))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    pixels = np.rint(rng.normal(1000, draw(st.integers(0, 4)), (rows, columns)))
+    for _ in range(draw(st.integers(0, 4))):
+        row = rng.integers(rows)
+        pixels[row] += rng.integers(-300, 300) * rng.random(columns)
+    pixels = pixels.astype(np.float32)
+    pixels[rng.random(pixels.shape) < 0.02] = rng.choice(np.float32([np.nan, np.inf, 65535, -0.0]))
+    mask = np.where(rng.random(pixels.shape) < draw(st.sampled_from([0, 0.1, 0.7])), 2, 4)
+    return draw(strided(pixels)), draw(strided(mask.astype(np.int32)))
+
+
+@given(strips(), st.sampled_from([0, 2, 6]), st.integers(1, 3))
+def test_columns_equal_the_oracle(strip, reject, stride):
+    noise, means, counts = _kernels.overscan_columns(*strip, reject, stride)
+    wanted = oracle.columns(*(plane.tolist() for plane in strip), reject, stride)
+    # differences of pixels are float32 here, doubles there
+    assert noise == pytest.approx(wanted[0], rel=1e-6, nan_ok=True)
+    assert abs(counts - np.array(wanted[2])).sum() <= 2
+    if counts.tolist() == wanted[2]:
+        assert means == pytest.approx(wanted[1], rel=1e-5, abs=1e-4)
+
+
+@given(strips(), st.sampled_from([0, 2, 6]))
+def test_outlier_rows_equal_the_oracle(strip, reject):
+    found = quality.flag_outlier_rows(MaskedImage(strip[0], strip[1].copy()), 5.0, reject)
+    rows, columns = strip[0].shape
+    lists = [plane.tolist() for plane in strip]
+    wanted = oracle.outlier_rows(*lists, reject, 5.0) if rows > 10 and columns > 7 else []
+    assert abs(found - len(wanted)) <= 1  # at the limit, rounding decides
+
+
+@given(strips(), st.sampled_from([0, 2, 6]))
+def test_residual_equals_the_oracle(strip, reject):
+    found = quality.residual_of(MaskedImage(*strip), reject)
+    wanted = oracle.residual(*(plane.tolist() for plane in strip), reject)
+    assert found == pytest.approx(wanted, rel=1e-7, abs=1e-7, nan_ok=True)

@@ -229,3 +229,38 @@ def test_noise_of_a_real_strip(shared):
     first = statistics.compute(image[:, 2049:2080], ("MEDIAN", "STDEVCLIP"))
     assert first[0] == pytest.approx(943, abs=1)
     assert 2 < first[1] < 4
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(
+    "kind", ["noise", "whole", "two values", "one value", "slope", "zeros of both signs", "odd"]
+)
+def test_quantiles_of_a_large_frame_are_exact_whatever_its_pixels(kind, masked):
+    rng = np.random.default_rng(7)
+    shape = (700, 512)
+    image = {
+        "noise": lambda: rng.normal(1000, 30, shape),
+        "whole": lambda: np.rint(rng.normal(1000, 3, shape)),
+        "two values": lambda: rng.integers(0, 2, shape),
+        "one value": lambda: np.full(shape, 7.5),
+        "slope": lambda: np.arange(shape[0] * shape[1]).reshape(shape),
+        "zeros of both signs": lambda: np.copysign(0.0, rng.normal(size=shape)),
+        "odd": lambda: np.where(rng.random(shape) < 0.5, np.nan, rng.normal(size=shape)),
+    }[kind]().astype(np.float32)
+    image[3, :9] = [np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-42, -0.0, 0.0, 65535]
+    mask = (rng.random(shape) < 0.3).astype(np.int32) if masked else None
+    usable = image[np.isfinite(image) & ((mask == 0) if masked else True)].astype(np.float64)
+    low, middle, high = np.percentile(usable, [25, 50, 75])
+    for whole in (image, image[:, ::-1][:, ::-1], np.tile(image, 2)[:, :512]):
+        found = statistics.compute(whole, ("MEDIAN", "IQRANGE", "NPOINT"), mask, 1)
+        assert found[0] == pytest.approx(middle, rel=1e-15, abs=0)
+        assert found[1] == pytest.approx(high - low, rel=1e-13, abs=0)
+        assert found[2] == usable.size
+        assert statistics.compute(whole, "MEDIAN", mask, 1) == found[0]
+    if kind in ("whole", "two values"):
+        whole = np.nan_to_num(image, nan=5, posinf=5, neginf=5).clip(-9e8, 9e8).astype(np.int32)
+        ordered = np.sort(whole[mask == 0] if masked else whole.ravel())
+        at = ordered[(ordered.size - 1) // 2]
+        below, same = np.searchsorted(ordered, at), np.count_nonzero(ordered == at)
+        median = at - 0.5 + (0.5 * ordered.size - below) / same
+        assert statistics.compute(whole, "MEDIAN", mask, 1) == median

@@ -4,10 +4,8 @@ __all__ = ["measure"]
 
 from typing import Any
 
-import numpy as np
-
 from cfhtisr.images.exposure import Exposure
-from cfhtisr.isr import statistics
+from cfhtisr.isr import masking, statistics
 
 _STEPS = {
     "overscan": "ISROSCN",
@@ -34,11 +32,7 @@ def measure(exposure: Exposure) -> dict[str, Any]:
     for name in ("A", "B"):
         facts[f"overscan_{name}"] = header.get(f"ISR_OSCAN_LEVEL{name}")
     facts["saturation"] = header.get("SATURATE")
-    values, counts = np.unique(mask.array[mask.array != 0], return_counts=True)
     facts["unit"] = str(header.get("BUNIT", "adu"))
     facts["applied"] = [step for step, card in _STEPS.items() if header.get(card) is True]
-    facts["planes"] = {
-        name: int(counts[(values >> bit & 1).astype(bool)].sum())
-        for name, bit in mask.planes().items()
-    }
+    facts["planes"] = masking.count_planes(mask)
     return facts

@@ -7,17 +7,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cfhtisr import _kernels
 from cfhtisr.images.geom import Box2I
 from cfhtisr.images.masked_image import MaskedImage
-from cfhtisr.isr._arrays import writable
+from cfhtisr.isr._arrays import readable, writable
 
-_BAND = 32  # rows that are looked at together
-_ROUNDS = 2  # of finding sources
-_REACH = 2  # rows and columns around a source's pixels that belong to it
+_BAND = 32  # rows that are looked at together, as in the kernel
 _LEAST_BANDS = 5
-_LEAST_PART = 0.25  # of the pixels of a window
 _TO_SIGMA = 1.4826  # of a median absolute deviation
 
 
@@ -125,16 +122,8 @@ def measure(
         return BorderStep(math.nan, math.nan, max(0, n_bands))
     part = planes.subset(Box2I(right.x0 - 2 * half, y0, 4 * half, n_bands * _BAND))
     every = 1 if max_bands is None else -(-n_bands // max(_LEAST_BANDS, max_bands))
-    image, mask = (
-        plane.reshape(n_bands, _BAND, -1)[::every].reshape(-1, 4 * half)
-        for plane in (part.image.array, part.mask.array)
-    )
-    pixels = image.astype(np.float32)
-    pixels[((mask & np.int32(reject)) != 0) | ~np.isfinite(pixels)] = np.nan
-    for _ in range(_ROUNDS):
-        levels, sigmas = _middles(pixels, half)
-        _drop_sources(pixels, levels, sigmas, half, n_sigma)
-    means = _means(pixels, half)
+    image = readable("planes", part.image, np.float32)
+    means = _kernels.window_means(image, part.mask.array, reject, n_sigma, every)
     far_left, near_left, near_right, far_right = means.T
     steps = (1.5 * near_right - 0.5 * far_right) - (1.5 * near_left - 0.5 * far_left)
     steps = steps[np.isfinite(steps)]
@@ -200,69 +189,3 @@ def subtract(planes: MaskedImage, box: Box2I, offset: float) -> None:
     """
     part = writable("planes", planes.image.subset(box).array, np.float32)
     np.subtract(part, np.float32(offset), out=part)
-
-
-def _windows(pixels: NDArray[np.float32], half: int) -> NDArray[np.float32]:
-    """Return the pixels by band and window: far left, near left, near right, far right."""
-    cut = pixels.reshape(-1, _BAND, 4, half).transpose(0, 2, 1, 3)
-    return cut.reshape(cut.shape[0], 4, -1)
-
-
-def _median(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return medians along the last axis of what is a number; NaN of none."""
-    ordered = np.sort(values, axis=-1)  # NaN comes last
-    counts = np.isfinite(values).sum(axis=-1, keepdims=True)
-    lower = np.take_along_axis(ordered, np.maximum(counts - 1, 0) // 2, axis=-1)
-    upper = np.take_along_axis(ordered, counts // 2 % ordered.shape[-1], axis=-1)
-    found = 0.5 * (lower.astype(np.float64) + upper)
-    return np.where(counts > 0, found, np.nan)[..., 0]
-
-
-def _middles(
-    pixels: NDArray[np.float32], half: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return median and robust standard deviation of each window."""
-    cut = _windows(pixels, half)
-    level = _median(cut)
-    return level, _TO_SIGMA * _median(np.abs(cut - level[..., np.newaxis].astype(np.float32)))
-
-
-def _spread(values: NDArray[np.float64], half: int) -> NDArray[np.float32]:
-    """Return values of windows for each of their pixels."""
-    wide = np.repeat(np.repeat(values, _BAND, axis=0), half, axis=1)
-    return wide.astype(np.float32)
-
-
-def _drop_sources(
-    pixels: NDArray[np.float32],
-    levels: NDArray[np.float64],
-    sigmas: NDArray[np.float64],
-    half: int,
-    n_sigma: float,
-) -> None:
-    """Make NaN of the pixels of sources; and of those as far below, so that noise stays even."""
-    off = pixels - _spread(levels, half)
-    limit = _spread(n_sigma * sigmas, half)
-    with np.errstate(invalid="ignore"):
-        odd = np.abs(off) > limit
-        core = off > 2 * limit
-    grown = core.copy()
-    for axis in (0, 1):
-        source = grown.copy()
-        for shift in range(1, _REACH + 1):
-            ahead = [slice(None), slice(None)]
-            behind = [slice(None), slice(None)]
-            ahead[axis], behind[axis] = slice(shift, None), slice(None, -shift)
-            grown[tuple(ahead)] |= source[tuple(behind)]
-            grown[tuple(behind)] |= source[tuple(ahead)]
-    pixels[odd | grown] = np.nan
-
-
-def _means(pixels: NDArray[np.float32], half: int) -> NDArray[np.float64]:
-    """Return the mean of each window, NaN where too few pixels are left."""
-    cut = _windows(pixels, half)
-    good = np.isfinite(cut)
-    counts = good.sum(axis=-1)
-    sums = np.where(good, cut, np.float32(0)).sum(axis=-1, dtype=np.float64)
-    enough = counts >= _LEAST_PART * cut.shape[-1]
-    return np.where(enough, sums / np.maximum(1, counts), np.nan)

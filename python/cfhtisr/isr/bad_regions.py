@@ -1,6 +1,6 @@
 """Bad regions: pixels that are bad and that nothing has repaired, whole amplifiers for one."""
 
-__all__ = ["fill"]
+__all__ = ["fill", "needed"]
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,8 +9,24 @@ from cfhtisr import _kernels
 from cfhtisr.errors import UnknownChoiceError
 from cfhtisr.images.mask import Mask
 from cfhtisr.images.plane import Image
-from cfhtisr.isr import statistics
+from cfhtisr.isr import masking, statistics
 from cfhtisr.isr._arrays import readable, writable
+
+
+def needed(mask: ArrayLike | Mask) -> bool:
+    """Return whether some pixel is BAD and not INTRP, so that `fill` has something to do.
+
+    Parameters
+    ----------
+    mask : array_like of int32, shape (rows, columns), or Mask
+        Flags.
+
+    Examples
+    --------
+    >>> needed([[0, 5]]), needed([[1, 5]])
+    (False, True)
+    """
+    return masking.any_without(mask, "BAD", "INTRP")
 
 
 def fill(

@@ -17,6 +17,7 @@ from cfhtisr.camera.detector import Detector
 from cfhtisr.images import Box2I, Mask, MaskedImage
 from cfhtisr.isr import (
     assembly,
+    bad_regions,
     calibration,
     conversion,
     interpolation,
@@ -129,18 +130,13 @@ class Immediate:
             Immediate.interpolate_mask(self, planes, plane, 0, parity)
         return count
 
-    def count_flags(self, planes: MaskedImage) -> dict[int, int]:
-        """Return how many pixels have each bit of the mask that any has."""
-        flags = planes.mask.array
-        flagged = flags[flags != 0]
-        counts = ((bit, int(np.count_nonzero(flagged >> bit & 1))) for bit in range(32))
-        return {bit: count for bit, count in counts if count}
+    def count_planes(self, planes: MaskedImage) -> dict[str, int]:
+        """Return how many pixels are in each plane, as `masking.count_planes` does."""
+        return masking.count_planes(planes.mask)
 
-    def count_unrepaired(self, planes: MaskedImage) -> int:
-        """Return how many pixels are BAD and not INTRP."""
-        bad, repaired = Mask.bitmask("BAD"), Mask.bitmask("INTRP")
-        flags = planes.mask.array
-        return int(np.count_nonzero(flags & np.int32(bad | repaired) == bad))
+    def wants_filling(self, planes: MaskedImage) -> bool:
+        """Return whether a pixel is BAD and not INTRP, as `bad_regions.needed` does."""
+        return bad_regions.needed(planes.mask)
 
     def flush(self) -> None:
         """Do what is left to do: nothing."""
@@ -393,17 +389,17 @@ class Batch(Immediate):
         said = self._flush()
         return int(self._seen["nans"]) if said is None else int(said)
 
-    def count_flags(self, planes: MaskedImage) -> dict[int, int]:
-        """Return how many pixels have each bit of the mask that any has."""
+    def count_planes(self, planes: MaskedImage) -> dict[str, int]:
+        """Return how many pixels are in each plane."""
         seen = self._counted(planes)
         if seen is None:
-            return super().count_flags(planes)
-        return {bit: count for bit, count in enumerate(seen["counts"]) if count}
+            return super().count_planes(planes)
+        return {name: int(seen["counts"][bit]) for name, bit in Mask.planes().items()}
 
-    def count_unrepaired(self, planes: MaskedImage) -> int:
-        """Return how many pixels are BAD and not INTRP."""
+    def wants_filling(self, planes: MaskedImage) -> bool:
+        """Return whether a pixel is BAD and not INTRP."""
         seen = self._counted(planes)
-        return super().count_unrepaired(planes) if seen is None else int(seen["watched"])
+        return super().wants_filling(planes) if seen is None else seen["watched"] > 0
 
     def _counted(self, planes: MaskedImage) -> Any:
         """Return what the last pass saw, if the flags of these very pixels are still those."""

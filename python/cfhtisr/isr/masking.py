@@ -1,10 +1,12 @@
-"""Masking: flags by value, by place and by neighbourhood.
+"""Masking: flags by value, by place and by neighbourhood; and how many there are.
 
-Every function takes the flags as an array of int32 or a `Mask`, and changes them in place;
-bits that are set already stay.
+Every function takes the flags as an array of int32 or a `Mask`. Those that set flags do so in
+place; bits that are set already stay.
 """
 
 __all__ = [
+    "any_without",
+    "count_planes",
     "grow",
     "mask_boxes",
     "mask_edges",
@@ -26,6 +28,52 @@ from cfhtisr.images.geom import Box2I
 from cfhtisr.images.mask import Mask
 from cfhtisr.images.plane import Plane
 from cfhtisr.isr._arrays import readable, writable
+
+
+def count_planes(mask: ArrayLike | Mask) -> dict[str, int]:
+    """Return how many pixels are in each plane.
+
+    Parameters
+    ----------
+    mask : array_like of int32, shape (rows, columns), or Mask
+        Flags; read once, whatever the number of planes.
+
+    Returns
+    -------
+    counts : dict of str to int
+        For each plane there is.
+
+    Examples
+    --------
+    >>> counts = count_planes([[0, 3], [1, 128]])
+    >>> counts["BAD"], counts["SAT"], counts["SUSPECT"], counts["CR"]
+    (2, 1, 1, 0)
+    """
+    counts = _kernels.count_planes(readable("mask", mask, np.int32))
+    return {name: counts[bit] for name, bit in Mask.planes().items()}
+
+
+def any_without(
+    mask: ArrayLike | Mask, some: int | str | Iterable[str], none: int | str | Iterable[str]
+) -> bool:
+    """Return whether a pixel is in some planes and not in others.
+
+    Parameters
+    ----------
+    mask : array_like of int32, shape (rows, columns), or Mask
+        Flags.
+    some : int, str or iterable of str
+        Bits or names of planes of which a pixel has at least one.
+    none : int, str or iterable of str
+        Bits or names of planes of which it has none.
+
+    Examples
+    --------
+    >>> any_without([[0, 5]], "BAD", "INTRP"), any_without([[1, 5]], "BAD", "INTRP")
+    (False, True)
+    """
+    flags = readable("mask", mask, np.int32)
+    return _kernels.any_without(flags, _bits(some), _bits(none))
 
 
 def mask_boxes(

@@ -343,11 +343,15 @@ def flag_outliers(overscan: MaskedImage, max_deviation: float, parity: Parity = 
     pixels, marks = overscan.image.array, overscan.mask.array
     if pixels.size == 0:
         return 0
+    if pixels.dtype == np.float32 and marks.flags.writeable:
+        values = readable("overscan", pixels, np.float32)
+        bit = Mask.bitmask("SAT")
+        return _kernels.flag_overscan_outliers(values, marks, max_deviation, bit, reference)
     middle = statistics.compute(pixels.astype(np.float32, copy=False), "MEDIAN", marks, -1)
     with np.errstate(invalid="ignore"):
         outliers = np.abs(pixels.astype(np.float64) - middle) > max_deviation
-    bit = np.int32(Mask.bitmask("SAT"))
-    marks[outliers] = bit if reference else marks[outliers] | bit
+    flag = np.int32(Mask.bitmask("SAT"))
+    marks[outliers] = flag if reference else marks[outliers] | flag
     return int(np.count_nonzero(outliers))
 
 

@@ -134,7 +134,7 @@ def estimate_level(
     pixels: np.ndarray[Any, Any] = np.atleast_2d(as_pixels(image))
     edge = _kernels.saturation_edge(pixels)
     guarded = not reference and header_level is not None and math.isfinite(header_level)
-    if edge is not None and guarded and _judge(pixels)[1] < CONFIDENT:
+    if edge is not None and guarded and _judge(pixels).confidence < CONFIDENT:
         edge = None
     if edge is not None:
         return float(int(safe * edge))
@@ -193,7 +193,7 @@ def measure_level(image: ArrayLike | Plane, safe: float = 0.95) -> SaturationEst
     SaturationEstimate(level=58881.0, confidence=0.99609375, n_pile=9)
     """
     _check_safe(safe)
-    edge, confidence, count = _judge(np.atleast_2d(as_pixels(image)))
+    edge, confidence, count, _ = _judge(np.atleast_2d(as_pixels(image)))
     level = math.nan if math.isnan(edge) else float(int(safe * edge))
     return SaturationEstimate(level, confidence, count)
 
@@ -235,15 +235,15 @@ def measure_levels(
     (58881.0, 62206.0, 'amplifier')
     """
     _check_safe(safe)
-    planes = {name: np.atleast_2d(as_pixels(image)) for name, image in amplifiers.items()}
-    found = {name: _judge(pixels) for name, pixels in planes.items()}
-    shared = min((edge for edge, sure, _ in found.values() if sure >= CONFIDENT), default=math.nan)
+    found = {name: _judge(np.atleast_2d(as_pixels(image))) for name, image in amplifiers.items()}
+    piles = found.values()
+    shared = min((pile.edge for pile in piles if pile.confidence >= CONFIDENT), default=math.nan)
     result = {}
-    for name, (edge, sure, count) in found.items():
+    for name, (edge, sure, count, brightest) in found.items():
         level, source = float(header_level), "header"
         if sure >= CONFIDENT or (math.isnan(level) and not math.isnan(edge)):
             level, source = float(int(safe * edge)), "amplifier"
-        elif not math.isnan(shared) and not (planes[name] > _BEYOND * shared).any():
+        elif not math.isnan(shared) and not brightest > _BEYOND * shared:
             level, source = float(int(safe * shared)), "detector"
         result[name] = AmplifierLevel(level, sure, count, source)
     return result
@@ -254,14 +254,27 @@ def _check_safe(safe: float) -> None:
         raise ValueError(f"safe is {safe}, wanted a positive number")
 
 
-def _judge(pixels: NDArray[Any]) -> tuple[float, float, int]:
-    """Return the lower edge of the fullest bin, confidence and size of the pile."""
+class _Pile(NamedTuple):
+    """Lower edge of the fullest bin, confidence and size of the pile, brightest pixel."""
+
+    edge: float
+    confidence: float
+    n_pile: int
+    brightest: float
+
+
+def _judge(pixels: NDArray[Any]) -> _Pile:
+    """Return the pile of some pixels; its edge is NaN if none is bright."""
+    if pixels.dtype == np.uint16:
+        return _Pile(*_kernels.saturation_pile(pixels))
+    numbers = pixels[~np.isnan(pixels)] if pixels.dtype.kind == "f" else pixels
+    brightest = float(numbers.max()) if numbers.size else math.nan
     edge = _kernels.saturation_edge(pixels) if pixels.size else None
     if edge is None and pixels.dtype.kind == "f":  # perhaps for a pixel that is not a number
         numbers = np.where(np.isnan(pixels), pixels.dtype.type(0), pixels)
         edge = _kernels.saturation_edge(numbers) if pixels.size else None
     if edge is None:
-        return math.nan, 0.0, 0
+        return _Pile(math.nan, 0.0, 0, brightest)
     if pixels.dtype.kind == "f":
         peak = float(pixels[(pixels > FLOOR) & (pixels < np.inf)].max())
     else:
@@ -282,4 +295,4 @@ def _judge(pixels: NDArray[Any]) -> tuple[float, float, int]:
         size = max(size, 1.0 - 2.0 ** (1 - same))
     if peak == _CEILING and upper > _CEILING:
         size = 1.0
-    return edge, unexplained * among * size, pile
+    return _Pile(edge, unexplained * among * size, pile, brightest)

@@ -237,7 +237,7 @@ class FrameMethods:
     def setBadRegions(self, exposure: Exposure) -> None:
         """Give BAD pixels that were not interpolated a typical value, in place."""
         planes = exposure.masked_image
-        if not pixelwise().count_unrepaired(planes):
+        if not pixelwise().wants_filling(planes):
             return  # nothing to fill: spare the statistic of the whole frame
         statistic = "MEDIAN" if self._v17 else self.config.badStatistic
         count, value = bad_regions.fill(planes.image, planes.mask, statistic)

@@ -81,9 +81,9 @@ class FusedSteps:
         finally:
             _current.reset(token)
 
-    def counts(self, exposure: Exposure) -> dict[int, int]:
-        """Return how many pixels have each bit of the mask that any has."""
-        return (self._batch or _IMMEDIATE).count_flags(exposure.masked_image)
+    def counts(self, exposure: Exposure) -> dict[str, int]:
+        """Return how many pixels are in each plane of the mask."""
+        return (self._batch or self._alone).count_planes(exposure.masked_image)
 
     def _has(self, methods: tuple[str, ...]) -> bool:
         """Return whether the task has these methods, and subtasks, as they came."""

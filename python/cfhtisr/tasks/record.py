@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cfhtisr.images import Exposure, Mask
+from cfhtisr.images import Exposure
 from cfhtisr.tasks.data import IsrData
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ def note(header: "Header", key: str, value: Any, comment: str) -> None:
     header[key] = (value, comment[: max(0, room)].rstrip())  # astropy warns of what it cuts
 
 
-def record(exposure: Exposure, data: IsrData, parity: str, counts: Mapping[int, int]) -> None:
+def record(exposure: Exposure, data: IsrData, parity: str, counts: Mapping[str, int]) -> None:
     """Note in the header which corrections ran, with which values, and what is masked.
 
-    ``counts`` are the numbers of pixels that have each bit of the mask.
+    ``counts`` are the numbers of pixels in each plane of the mask.
     """
     header = exposure.metadata
     electrons = data.done.get("electrons", False) or data.done.get("gains", False)
@@ -72,8 +72,7 @@ def record(exposure: Exposure, data: IsrData, parity: str, counts: Mapping[int, 
     ours = parity == "none" or data.done.get("electrons", False)
     if ours and data.amplifiers and data.done.get("assemble", False):
         _rewrite(exposure, data, electrons)
-    for plane, bit in Mask.planes().items():
-        count = counts.get(bit, 0)
+    for plane, count in counts.items():
         if count or plane in _ALWAYS:
             note(header, f"ISR_NPIX_{plane}", count, f"pixels in plane {plane}")
 
