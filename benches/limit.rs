@@ -27,7 +27,15 @@ const USAGE: &str = "usage: limit streams THREADS REPEATS
        limit fits THREADS CCDS OUT INPUT...";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).filter(|word| word != "--bench").collect();
+    let mut arguments: Vec<String> = env::args().skip(1).collect();
+    if arguments.iter().any(|word| word == "--bench") {
+        // `cargo bench` hands every benchmark the same words; a name among them chooses.
+        let named = |word: &String| word.starts_with('-') || "limit".contains(word.as_str());
+        if !arguments.iter().all(named) {
+            return ExitCode::SUCCESS;
+        }
+        arguments.clear();
+    }
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -8,8 +8,8 @@ from benches.speed.goals import ROWS, TABLES, Round, Row, Table, middle
 _HEAD = """\
 # How fast cfhtisr is
 
-Every number on this page was measured by one run of `make {target}`, in {rounds} rounds, {exposures}
-of them with whole exposures. In each round every contender ran once, in a process of its own;
+Every number on this page was measured by one run of `make {target}`: {rounds} rounds, of
+which {exposures} with whole exposures. In each round every contender ran once, in its own process;
 quotients and differences are taken within a round, and the median of the rounds is shown, with the
 least and the greatest in brackets. Times depend on the machine. Quotients do so less: quote those.
 
@@ -52,6 +52,19 @@ def render(told: Mapping) -> str:
     for group, title in GROUPS.items():
         lines += ["", f"### {title[0].upper()}{title[1:]}", "", *_times(group, rounds)]
     return "\n".join(lines) + "\n"
+
+
+def _free(rounds: Sequence[Round]) -> str:
+    """Return how much of a core those got that compute all the time on one thread."""
+    shares = []
+    for results in rounds:
+        for name, result in results.items():
+            contender = CONTENDERS[name]
+            if contender.group == "memory" and contender.threads == 1 and "cpu" in result:
+                shares.append(result["cpu"] / result["seconds"])
+    if not shares:
+        return "not told"
+    return f"{min(middle(shares), 1):.0%} of a core, of contenders that compute on one thread"
 
 
 def _table(table: Table, rounds: Sequence[Round]) -> list[str]:
