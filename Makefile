@@ -10,7 +10,7 @@ RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs')
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
 # The two stamps below are all the set-up there is; every other target leans on them.
 
@@ -57,9 +57,16 @@ format: develop ## put the source into its one format
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: develop ## time every kernel at MegaCam size
+bench: develop ## time us, our peers and the limit of the hardware, in rounds: docs/speed.md
+	$(BIN)/python -m benches.speed $(BENCH)
+
+.PHONY: bench-quick
+bench-quick: develop ## the same in one round of 4 CCDs, to the terminal
+	$(BIN)/python -m benches.speed --quick $(BENCH)
+
+.PHONY: bench-kernels
+bench-kernels: develop ## time every kernel alone, at MegaCam size
 	cargo bench --quiet
-	$(BIN)/python -m pytest benches --benchmark-only
 
 .PHONY: docs-parity
 docs-parity: develop ## compute again what the two parities do: docs/parity.md

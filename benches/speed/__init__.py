@@ -1,0 +1,1 @@
+"""How fast cfhtisr is beside its peers and beside the hardware; ``python -m benches.speed``."""
