@@ -5,6 +5,7 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1};
 use super::operation::{Operation, Source, Step};
 use crate::calibration::{add_row, add_scaled_row, divide_row, join_row, subtract_row};
 use crate::conversion::{convert_row, lower_row};
+use crate::flags::count_bits;
 use crate::interpolation::Options;
 use crate::interpolation::row::{self as repair, WantsMore};
 use crate::masking::{Shape, widen_row};
@@ -197,13 +198,8 @@ impl Row {
 
     /// Count the pixels that have each bit, and those that have a bit without another.
     pub fn count(&self, counts: &mut [u64; 32], (bits, without): (i32, i32), watched: &mut u64) {
-        let any = any_flag(&self.mask);
-        for (bit, count) in counts.iter_mut().enumerate() {
-            if any >> bit & 1 != 0 {
-                *count += u64::from(count_bit(&self.mask, bit));
-            }
-        }
-        if any & bits != 0 {
+        count_bits(&self.mask, counts);
+        if any_flag(&self.mask) & bits != 0 {
             *watched += u64::from(count_without(&self.mask, bits, without));
         }
     }
@@ -243,10 +239,6 @@ dispatched! {
     fn all_finite(image: &[f32], variance: &[f32]) -> bool {
         let odd = |sum: u32, pixel: &f32| sum | u32::from(!pixel.is_finite());
         image.iter().fold(0, odd) | variance.iter().fold(0, odd) == 0
-    }
-
-    fn count_bit(flags: &[i32], bit: usize) -> u32 {
-        flags.iter().map(|flag| (flag >> bit).cast_unsigned() & 1).sum()
     }
 
     fn count_without(flags: &[i32], bits: i32, without: i32) -> u32 {
