@@ -159,7 +159,7 @@ impl Shared<'_> {
             row.apply(step, index < self.plan.dead_before);
         }
         if let Some((index, boxes)) = &self.plan.boxes {
-            let Some(runs) = boxes.runs.get(row.y) else { return };
+            let runs = boxes.runs.of(row.y);
             row.flag(runs, boxes.bits);
             if boxes.copying.contains_key(&row.y) {
                 row.waits = true;

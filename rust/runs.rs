@@ -60,10 +60,65 @@ pub fn of_slice(flags: &[i32], bits: i32) -> Vec<Run> {
     runs
 }
 
-/// The runs of every row that a list of boxes covers.
-///
-/// A box is `x0, y0, x1, y1`, inclusive; what lies outside of `shape` is left out. Boxes that
-/// overlap or touch join, so that any two runs of a row have a column between them.
+/// The runs of every row that a list of boxes covers, kept once for rows that are alike.
+#[derive(Debug, Clone)]
+pub struct BoxRuns {
+    /// Which of `runs` a row has.
+    rows: Vec<usize>,
+    runs: Vec<Vec<Run>>,
+}
+
+impl BoxRuns {
+    /// The runs of a frame of this shape.
+    ///
+    /// A box is `x0, y0, x1, y1`, inclusive; what lies outside of `shape` is left out. Boxes that
+    /// overlap or touch join, so that any two runs of a row have a column between them.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::Shape`] when `boxes` does not have four columns.
+    pub fn new(boxes: ArrayView2<'_, i32>, shape: (usize, usize)) -> Result<Self, KernelError> {
+        same_shape("boxes", boxes.dim(), (boxes.nrows(), 4))?;
+        let mut waiting: Vec<(Run, Run)> = boxes
+            .rows()
+            .into_iter()
+            .filter_map(|corners| {
+                let columns = clip(corners[0], corners[2], shape.1)?;
+                Some((clip(corners[1], corners[3], shape.0)?, columns))
+            })
+            .collect();
+        waiting.sort_unstable();
+        let mut waiting = waiting.into_iter().peekable();
+        let (mut rows, mut runs) = (vec![0; shape.0], vec![Vec::new()]);
+        let mut covering: Vec<(Run, Run)> = Vec::new();
+        let mut y = 0;
+        while y < shape.0 {
+            covering.retain(|(lines, _)| lines.last >= y);
+            while let Some(next) = waiting.next_if(|(lines, _)| lines.first <= y) {
+                covering.push(next);
+            }
+            // Nothing begins or ends before that row.
+            let begins = waiting.peek().map_or(shape.0, |(lines, _)| lines.first);
+            let end = covering.iter().map(|(lines, _)| lines.last + 1).fold(begins, usize::min);
+            if !covering.is_empty() {
+                let mut found = covering.iter().map(|(_, columns)| *columns).collect();
+                join(&mut found);
+                rows[y..end].fill(runs.len());
+                runs.push(found);
+            }
+            y = end;
+        }
+        Ok(Self { rows, runs })
+    }
+
+    /// The runs of a row.
+    #[must_use]
+    pub fn of(&self, row: usize) -> &[Run] {
+        self.rows.get(row).map_or(&[], |index| &self.runs[*index])
+    }
+}
+
+/// The runs of every row that a list of boxes covers; see [`BoxRuns`].
 ///
 /// # Errors
 ///
@@ -72,17 +127,8 @@ pub fn from_boxes(
     boxes: ArrayView2<'_, i32>,
     shape: (usize, usize),
 ) -> Result<Vec<Vec<Run>>, KernelError> {
-    same_shape("boxes", boxes.dim(), (boxes.nrows(), 4))?;
-    let mut rows = vec![Vec::new(); shape.0];
-    for corners in boxes.rows() {
-        let columns = clip(corners[0], corners[2], shape.1);
-        let lines = clip(corners[1], corners[3], shape.0);
-        if let (Some(columns), Some(lines)) = (columns, lines) {
-            rows[lines.first..=lines.last].iter_mut().for_each(|row| row.push(columns));
-        }
-    }
-    rows.par_iter_mut().for_each(join);
-    Ok(rows)
+    let runs = BoxRuns::new(boxes, shape)?;
+    Ok((0..shape.0).map(|row| runs.of(row).to_vec()).collect())
 }
 
 /// Sort runs and join those that overlap or touch.

@@ -7,7 +7,7 @@ use ndarray::ArrayView2;
 use super::operation::{Operation, Source, Step};
 use crate::error::KernelError;
 use crate::interpolation::Options;
-use crate::runs::{self, Run};
+use crate::runs::BoxRuns;
 use crate::simd;
 
 /// Steps by what they need: a row, rows beside it, or another row.
@@ -25,7 +25,7 @@ pub(super) struct Plan<'a> {
 }
 
 pub(super) struct Boxes {
-    pub runs: Vec<Vec<Run>>,
+    pub runs: BoxRuns,
     pub bits: i32,
     pub options: Options,
     /// Rows without a good column, and the row that each copies.
@@ -150,12 +150,12 @@ impl Boxes {
         options: Options,
         frame: (usize, usize),
     ) -> Result<Self, KernelError> {
-        let runs = runs::from_boxes(corners, frame)?;
-        let whole = |runs: &Vec<Run>| runs.first().is_some_and(|run| run.width() == frame.1);
-        let good: Vec<usize> = (0..frame.0).filter(|y| !whole(&runs[*y])).collect();
+        let runs = BoxRuns::new(corners, frame)?;
+        let whole = |y: &usize| runs.of(*y).first().is_some_and(|run| run.width() == frame.1);
+        let good: Vec<usize> = (0..frame.0).filter(|y| !whole(y)).collect();
         let mut copying = BTreeMap::new();
         let mut impossible = false;
-        for y in (0..frame.0).filter(|y| whole(&runs[*y])) {
+        for y in (0..frame.0).filter(whole) {
             let next = good.partition_point(|row| *row < y);
             let above = good.get(next).copied();
             let below = next.checked_sub(1).map(|index| good[index]);
