@@ -2,9 +2,10 @@
 
 use std::hint::black_box;
 
-use cfhtisr::codec::{Algorithm, Coding, Grid, Store, Tile, decode};
+use cfhtisr::codec::{Algorithm, Coding, Grid, Store, Tile};
 use cfhtisr::pixels::{Pixel, unpack};
 use cfhtisr::rice::Width;
+use cfhtisr::tile_rows::decode;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const ROWS: usize = 4644;

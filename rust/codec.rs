@@ -1,14 +1,16 @@
-//! Tile-compressed FITS images: from the heap of a table to rows of pixels.
+//! Tiles of compressed FITS images: from the bytes of one to its pixels.
+//!
+//! Which tiles hold which rows, and where their bytes come from, is the matter of
+//! [`tile_rows`](crate::tile_rows).
 
 use std::io::Read;
 
 use flate2::bufread::MultiGzDecoder;
-use rayon::prelude::*;
+use ndarray::{ArrayViewMut2, s};
 
 use crate::dither::{Dequantizer, Method};
-use crate::error::KernelError;
-use crate::pixels::{Pixel, Sample, Scaling, unpack_here};
-use crate::rice::{self, Width};
+use crate::pixels::{Pixel, Sample, Scaling, from_bits, lost, unpack_here};
+use crate::rice::{self, Decoder, Width};
 
 /// The size of an image and of the tiles that it is cut into, in pixels.
 #[derive(Debug, Clone, Copy)]
@@ -75,125 +77,138 @@ pub struct Tile {
     pub quantization: (f64, f64, Option<i64>),
 }
 
+/// Pixels of Rice code that are decoded at a time: they stay in the cache next to the processor.
+const CHUNK: usize = 2048;
+
 /// Memory that the tiles of one thread share.
-struct Scratch<T> {
-    samples: Vec<T>,
-    bytes: Vec<u8>,
+pub(crate) struct Scratch<T> {
+    line: Vec<T>,
+    words: Vec<u32>,
+    inflated: Vec<u8>,
     ordered: Vec<u8>,
 }
 
 impl<T> Scratch<T> {
-    fn new() -> Self {
-        Self { samples: Vec::new(), bytes: Vec::new(), ordered: Vec::new() }
+    pub(crate) fn new() -> Self {
+        let (inflated, ordered) = (Vec::new(), Vec::new());
+        Self { line: Vec::new(), words: vec![0; 2 * CHUNK], inflated, ordered }
     }
 }
 
-/// Decode the rows from `first_row` on that fill `out`, which holds whole rows.
-///
-/// `tiles` are those of the rows of tiles that these rows touch, in the order of the table;
-/// they lie in `bytes`.
-///
-/// # Errors
-///
-/// [`KernelError::Value`] that names the first tile (numbered from 0) that does not hold what
-/// it must, or the argument that does not fit the others.
-pub fn decode<T: Sample>(
-    bytes: &[u8],
-    tiles: &[Tile],
-    grid: Grid,
-    coding: Coding,
-    first_row: usize,
-    out: &mut [T],
-) -> Result<(), KernelError> {
-    let refuse = |name, problem| Err(KernelError::Value { name, problem });
-    let Grid { columns, rows, tile_columns, tile_rows } = grid;
-    if [columns, rows, tile_columns, tile_rows].contains(&0) {
-        return refuse("grid", "has a side of no pixels".to_owned());
-    }
-    let end_row = first_row + out.len() / columns;
-    if out.is_empty() || !out.len().is_multiple_of(columns) || end_row > rows {
-        return refuse("out", format!("holds {} pixels, not whole rows", out.len()));
-    }
-    let across = columns.div_ceil(tile_columns);
-    let first = first_row / tile_rows;
-    let wanted = (end_row.div_ceil(tile_rows) - first) * across;
-    if tiles.len() != wanted {
-        return refuse("tiles", format!("are {}, wanted {wanted}", tiles.len()));
-    }
-
-    // One piece of the output for each row of tiles.
-    let mut pieces = Vec::with_capacity(wanted / across);
-    let mut rest = out;
-    for (down, tiles) in (first..).zip(tiles.chunks(across)) {
-        let from = first_row.max(down * tile_rows);
-        let to = end_row.min((down + 1) * tile_rows);
-        let (piece, after) = rest.split_at_mut((to - from) * columns);
-        pieces.push((down, from, tiles, piece));
-        rest = after;
-    }
-    let job = Job { bytes, grid, coding };
-    let failed = pieces
-        .into_par_iter()
-        .map_init(Scratch::new, |scratch, (down, from, tiles, piece)| {
-            job.tile_row(down, from, tiles, piece, scratch)
-        })
-        .find_first(Result::is_err);
-    match failed {
-        Some(Err((tile, problem))) => refuse("tile", format!("{tile}: {problem}")),
-        _ => Ok(()),
-    }
+/// A tile, and the rows of the image that are wanted of it.
+pub(crate) struct Piece<'a, 'v, T> {
+    /// Its number in the table.
+    pub(crate) number: usize,
+    pub(crate) tile: Tile,
+    pub(crate) code: &'a [u8],
+    /// Columns and rows of the tile.
+    pub(crate) size: (usize, usize),
+    /// Lines of the tile above the first that is wanted.
+    pub(crate) above: usize,
+    /// Where the wanted lines go.
+    pub(crate) target: ArrayViewMut2<'v, T>,
 }
 
-#[derive(Clone, Copy)]
-struct Job<'a> {
-    bytes: &'a [u8],
-    grid: Grid,
-    coding: Coding,
-}
+impl<T: Sample> Piece<'_, '_, T> {
+    fn pixels(&self) -> usize {
+        self.size.0.saturating_mul(self.size.1)
+    }
 
-impl Job<'_> {
-    /// Decode the tiles side by side in row `down` of the grid; `piece` begins with row `from`.
-    fn tile_row<T: Sample>(
-        self,
-        down: usize,
-        from: usize,
-        tiles: &[Tile],
-        piece: &mut [T],
-        scratch: &mut Scratch<T>,
-    ) -> Result<(), (usize, String)> {
-        let Grid { columns, rows, tile_columns, tile_rows } = self.grid;
-        let top = down * tile_rows;
-        let height = tile_rows.min(rows - top);
-        for (across, tile) in tiles.iter().enumerate() {
-            let number = down * tiles.len() + across;
-            let named = |problem| (number, problem);
-            let left = across * tile_columns;
-            let width = tile_columns.min(columns - left);
-            if width == columns && piece.len() == width * height {
-                self.tile(number, tile, piece, scratch).map_err(named)?;
-                continue;
+    /// Have pixels `first` to `first + count` of the tile filled in, by parts of a line; `fill`
+    /// gets the number of each part among them, and its place unless nobody wants it.
+    fn fill(
+        &mut self,
+        first: usize,
+        count: usize,
+        line: &mut Vec<T>,
+        mut fill: impl FnMut(usize, usize, Option<&mut [T]>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let width = self.size.0;
+        let mut done = 0;
+        while done < count {
+            let (row, left) = ((first + done) / width, (first + done) % width);
+            let now = (width - left).min(count - done);
+            let wanted = row.checked_sub(self.above).filter(|row| *row < self.target.nrows());
+            if let Some(row) = wanted {
+                let mut part = self.target.slice_mut(s![row, left..left + now]);
+                if let Some(place) = part.as_slice_mut() {
+                    fill(done, now, Some(place))?;
+                } else {
+                    line.resize(now, T::default());
+                    fill(done, now, Some(line))?;
+                    part.iter_mut().zip(&*line).for_each(|(place, value)| *place = *value);
+                }
+            } else {
+                fill(done, now, None)?;
             }
-            self.plausible(tile, width * height).map_err(named)?;
-            let mut samples = std::mem::take(&mut scratch.samples);
-            samples.resize(width * height, T::default());
-            self.tile(number, tile, &mut samples, scratch).map_err(named)?;
-            let lines = samples.chunks_exact(width).skip(from - top);
-            for (target, line) in piece.chunks_exact_mut(columns).zip(lines) {
-                target[left..left + width].copy_from_slice(line);
-            }
-            scratch.samples = samples;
+            done += now;
         }
         Ok(())
     }
+}
+
+/// What makes pixels of the integers of a tile.
+enum Values {
+    Whole { pixel: Pixel, narrow: bool, scaling: Option<Scaling>, lost: bool },
+    Quantized(Dequantizer),
+}
+
+impl Values {
+    fn put<T: Sample>(
+        &mut self,
+        first: usize,
+        words: &[u32],
+        piece: &mut Piece<'_, '_, T>,
+        line: &mut Vec<T>,
+    ) -> Result<(), String> {
+        if let Self::Whole { pixel, narrow: true, lost: any, .. } = self {
+            *any |= lost(words, *pixel);
+        }
+        piece.fill(first, words.len(), line, |done, count, place| {
+            match (&mut *self, place) {
+                (Self::Whole { pixel, scaling, .. }, Some(place)) => {
+                    from_bits(&words[done..done + count], *pixel, *scaling, place);
+                }
+                (Self::Whole { .. }, None) => {}
+                (Self::Quantized(values), Some(place)) => {
+                    values.values(&words[done..done + count], place);
+                }
+                (Self::Quantized(values), None) => values.skip(count),
+            }
+            Ok(())
+        })
+    }
+
+    fn finish(&self) -> Result<(), String> {
+        match self {
+            Self::Whole { lost: true, .. } => {
+                Err("its Rice code holds values that no pixel can have".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A tile of Rice code on its way.
+struct RiceTile<'c> {
+    code: Decoder<'c>,
+    values: Values,
+}
+
+impl Coding {
+    /// Bytes that no pixel of an inflated tile takes less of.
+    fn least_size(&self) -> usize {
+        self.pixel.size().min(4)
+    }
 
     /// Refuse a tile whose bytes cannot hold that many pixels, before memory is asked for.
-    fn plausible(self, tile: &Tile, pixels: usize) -> Result<(), String> {
+    pub(crate) fn plausible(&self, tile: &Tile, pixels: usize) -> Result<(), String> {
         let Tile { length, store, .. } = *tile;
-        let most = match (store, self.coding.algorithm) {
+        let most = match (store, self.algorithm) {
             (Store::Main, Algorithm::Rice(width, block)) => width.most_pixels(length, block),
             // Nothing inflates to more than 1032 times its size.
             (Store::Main, Algorithm::Gzip | Algorithm::Shuffled) | (Store::Gzip, _) => {
-                length.saturating_mul(1032) / self.coding.pixel.size().min(4)
+                length.saturating_mul(1032) / self.least_size()
             }
             (Store::Main, Algorithm::Plain) | (Store::Plain, _) => length,
         };
@@ -203,95 +218,141 @@ impl Job<'_> {
         Err(format!("{length} bytes cannot hold its {pixels} pixels"))
     }
 
-    fn tile<T: Sample>(
-        self,
-        number: usize,
-        tile: &Tile,
-        out: &mut [T],
+    fn dequantizer(&self, number: usize, tile: &Tile) -> Option<Dequantizer> {
+        self.quantized.map(|method| {
+            Dequantizer::new(method, tile.quantization, self.scaling, number, self.dither0)
+        })
+    }
+
+    /// Decode one tile.
+    pub(crate) fn decode<T: Sample>(
+        &self,
+        piece: &mut Piece<'_, '_, T>,
         scratch: &mut Scratch<T>,
     ) -> Result<(), String> {
-        let Coding { algorithm, pixel, quantized, dither0, scaling } = self.coding;
-        self.plausible(tile, out.len())?;
-        let end = tile.start.checked_add(tile.length);
-        let Some(code) = end.and_then(|end| self.bytes.get(tile.start..end)) else {
-            return Err("it lies outside of the heap".to_owned());
-        };
-        let dequantizer = quantized
-            .map(|method| Dequantizer::new(method, tile.quantization, scaling, number, dither0));
-        match (tile.store, algorithm) {
-            (Store::Main, Algorithm::Rice(width, block)) => {
-                let problem = match dequantizer {
-                    Some(mut values) => rice::decode(code, width, block, out, |bits| {
-                        values.value(i64::from(bits.cast_signed()))
-                    }),
-                    None => decode_integers(code, width, block, pixel, scaling, out),
-                };
-                problem.map_err(str::to_owned)
+        let pixels = piece.pixels();
+        self.plausible(&piece.tile, pixels)?;
+        if let Some(mut rice) = self.rice(piece)? {
+            let Scratch { line, words, .. } = scratch;
+            for first in (0..pixels).step_by(CHUNK) {
+                let words = &mut words[..CHUNK.min(pixels - first)];
+                rice::decode(&mut rice.code, words);
+                rice.code.finish()?;
+                rice.values.put(first, words, piece, line)?;
             }
-            (Store::Main, _) => {
-                let stored = if quantized.is_some() { Pixel::I32 } else { pixel };
-                let size = out.len() * stored.size();
-                let raw = match algorithm {
-                    Algorithm::Plain => code,
-                    Algorithm::Gzip => inflate(code, size, &mut scratch.bytes)?,
-                    _ => {
-                        let shuffled = inflate(code, size, &mut scratch.bytes)?;
-                        unshuffle(shuffled, stored.size(), &mut scratch.ordered)
-                    }
-                };
-                match dequantizer {
-                    Some(mut values) => dequantize(raw, &mut values, out),
-                    None => unpack_here(raw, pixel, scaling, out),
+            return rice.values.finish();
+        }
+        self.decode_bytes(piece, scratch)
+    }
+
+    /// Decode two tiles of one size; which of them failed, and why, if any did.
+    pub(crate) fn decode_two<T: Sample>(
+        &self,
+        one: &mut Piece<'_, '_, T>,
+        other: &mut Piece<'_, '_, T>,
+        scratch: &mut Scratch<T>,
+    ) -> Result<(), (usize, String)> {
+        let pixels = one.pixels();
+        let plausible = |piece: &Piece<'_, '_, T>| self.plausible(&piece.tile, pixels).is_ok();
+        if pixels == other.pixels()
+            && plausible(one)
+            && plausible(other)
+            && let Ok(Some(mut left)) = self.rice(one)
+            && let Ok(Some(mut right)) = self.rice(other)
+        {
+            let Scratch { line, words, .. } = scratch;
+            let (words, others) = words.split_at_mut(CHUNK);
+            for first in (0..pixels).step_by(CHUNK) {
+                let count = CHUNK.min(pixels - first);
+                let (words, others) = (&mut words[..count], &mut others[..count]);
+                rice::decode_two(&mut left.code, &mut right.code, words, others);
+                let named = |problem: rice::Problem| (one.number, problem.to_owned());
+                left.code.finish().map_err(named)?;
+                left.values.put(first, words, one, line).map_err(|why| (one.number, why))?;
+                if right.code.finish().is_ok() {
+                    let put = right.values.put(first, others, other, line);
+                    put.map_err(|why| (other.number, why))?;
                 }
             }
-            (Store::Gzip, _) => {
-                let size = out.len() * pixel.size();
-                let raw = inflate(code, size, &mut scratch.bytes)?;
-                unpack_here(raw, pixel, scaling, out)
-            }
-            (Store::Plain, _) => unpack_here(code, pixel, scaling, out),
+            left.values.finish().map_err(|why| (one.number, why))?;
+            // What is wrong with the second tile is told only if nothing is with the first.
+            let named = |problem: rice::Problem| (other.number, problem.to_owned());
+            right.code.finish().map_err(named)?;
+            return right.values.finish().map_err(|why| (other.number, why));
         }
+        self.decode(one, scratch).map_err(|why| (one.number, why))?;
+        self.decode(other, scratch).map_err(|why| (other.number, why))
     }
-}
 
-/// Rice code of an integer image, whose pixels may be narrower than those of the code.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "the low bits are the pixel; where more were set, the tile is refused"
-)]
-fn decode_integers<T: Sample>(
-    code: &[u8],
-    width: Width,
-    block: usize,
-    pixel: Pixel,
-    scaling: Option<Scaling>,
-    out: &mut [T],
-) -> Result<(), rice::Problem> {
-    let mut lost = 0;
-    match (pixel, width.bytes()) {
-        (Pixel::U8, 1) => rice::decode(code, width, block, out, |bits| {
-            T::from_int(i64::from(bits as u8), scaling)
-        }),
-        (Pixel::I16, 2) => rice::decode(code, width, block, out, |bits| {
-            T::from_int(i64::from((bits as u16).cast_signed()), scaling)
-        }),
-        (Pixel::I32, 4) => rice::decode(code, width, block, out, |bits| {
-            T::from_int(i64::from(bits.cast_signed()), scaling)
-        }),
-        // What early writers did, for whom every pixel was four bytes.
-        (Pixel::I16, 4) => rice::decode(code, width, block, out, |bits| {
-            let short = bits as i16;
-            lost |= i32::from(short) ^ bits.cast_signed();
-            T::from_int(i64::from(short), scaling)
-        }),
-        (Pixel::U8, 4) => rice::decode(code, width, block, out, |bits| {
-            let byte = bits as u8;
-            lost |= i32::from(byte) ^ bits.cast_signed();
-            T::from_int(i64::from(byte), scaling)
-        }),
-        _ => Err("its Rice code has pixels of another size than the image"),
-    }?;
-    if lost == 0 { Ok(()) } else { Err("its Rice code holds values that no pixel can have") }
+    /// What decodes a tile of Rice code; none if it is of another kind.
+    fn rice<'a, T>(&self, piece: &Piece<'a, '_, T>) -> Result<Option<RiceTile<'a>>, String> {
+        let (Store::Main, Algorithm::Rice(width, block)) = (piece.tile.store, self.algorithm)
+        else {
+            return Ok(None);
+        };
+        let (pixel, scaling) = (self.pixel, self.scaling);
+        let narrow = match (pixel, width.bytes()) {
+            (Pixel::U8, 1) | (Pixel::I16, 2) | (Pixel::I32, 4) => false,
+            // What early writers did, for whom every pixel was four bytes.
+            (Pixel::U8 | Pixel::I16, 4) => true,
+            _ if self.quantized.is_some() => false,
+            _ => {
+                let problem = "its Rice code has pixels of another size than the image";
+                return Err(problem.to_owned());
+            }
+        };
+        let whole = Values::Whole { pixel, narrow, scaling, lost: false };
+        let dequantizer = self.dequantizer(piece.number, &piece.tile);
+        let values = dequantizer.map_or(whole, Values::Quantized);
+        Ok(Some(RiceTile { code: Decoder::new(piece.code, width, block), values }))
+    }
+
+    /// Decode a tile whose pixels are whole bytes, once they are unpacked.
+    fn decode_bytes<T: Sample>(
+        &self,
+        piece: &mut Piece<'_, '_, T>,
+        scratch: &mut Scratch<T>,
+    ) -> Result<(), String> {
+        let Scratch { line, words, inflated, ordered } = scratch;
+        let main = piece.tile.store == Store::Main;
+        let mut dequantizer = self.dequantizer(piece.number, &piece.tile).filter(|_| main);
+        let stored = if dequantizer.is_some() { Pixel::I32 } else { self.pixel };
+        let (code, pixels) = (piece.code, piece.pixels());
+        let size = pixels.saturating_mul(stored.size());
+        let raw = match (piece.tile.store, self.algorithm) {
+            (Store::Main, Algorithm::Plain) | (Store::Plain, _) => code,
+            (Store::Main, Algorithm::Gzip) | (Store::Gzip, _) => inflate(code, size, inflated)?,
+            (Store::Main, _) => unshuffle(inflate(code, size, inflated)?, stored.size(), ordered),
+        };
+        if raw.len() != size {
+            let got = raw.len();
+            return Err(match dequantizer {
+                Some(_) => format!("{got} bytes for {pixels} quantised pixels"),
+                None => format!("{got} bytes for {pixels} pixels of {} bytes", stored.size()),
+            });
+        }
+        piece.fill(0, pixels, line, |done, count, place| {
+            let bytes = &raw[done * stored.size()..(done + count) * stored.size()];
+            match (&mut dequantizer, place) {
+                (None, Some(place)) => unpack_here(bytes, stored, self.scaling, place),
+                (None, None) => Ok(()),
+                (Some(values), None) => {
+                    values.skip(count);
+                    Ok(())
+                }
+                (Some(values), Some(place)) => {
+                    let (bytes, _) = bytes.as_chunks::<4>();
+                    for (bytes, place) in bytes.chunks(CHUNK).zip(place.chunks_mut(CHUNK)) {
+                        for (word, bytes) in words.iter_mut().zip(bytes) {
+                            *word = u32::from_be_bytes(*bytes);
+                        }
+                        values.values(&words[..place.len()], place);
+                    }
+                    Ok(())
+                }
+            }
+        })
+    }
 }
 
 /// Inflate into `buffer`, never beyond the size that is wanted.
@@ -319,19 +380,4 @@ fn unshuffle<'a>(bytes: &'a [u8], size: usize, buffer: &'a mut Vec<u8>) -> &'a [
         }
     }
     buffer
-}
-
-fn dequantize<T: Sample>(
-    bytes: &[u8],
-    values: &mut Dequantizer,
-    out: &mut [T],
-) -> Result<(), String> {
-    let (stored, _) = bytes.as_chunks::<4>();
-    if stored.len() != out.len() {
-        return Err(format!("{} bytes for {} quantised pixels", bytes.len(), out.len()));
-    }
-    for (sample, bytes) in out.iter_mut().zip(stored) {
-        *sample = values.value(i64::from(i32::from_be_bytes(*bytes)));
-    }
-    Ok(())
 }

@@ -1,14 +1,16 @@
 //! Floats that were quantised to integers before they were compressed, with or without dither.
 
+use std::iter;
 use std::sync::LazyLock;
 
 use crate::pixels::{Sample, Scaling};
+use crate::simd::dispatched;
 
 /// Numbers in the table that the FITS standard prescribes.
 const COUNT: usize = 10_000;
 
 /// The stored integer that `SUBTRACTIVE_DITHER_2` keeps for an exact zero.
-const ZERO: i64 = -2_147_483_646;
+const ZERO: i32 = -2_147_483_646;
 
 /// The standard's random numbers, 0 to 1, of a generator that it spells out.
 #[allow(clippy::cast_possible_truncation, reason = "the standard's table is float32")]
@@ -64,26 +66,74 @@ impl Dequantizer {
         dequantizer
     }
 
-    /// The value of the next pixel.
-    #[inline]
-    pub fn value<T: Sample>(&mut self, stored: i64) -> T {
-        let value = if self.method == Method::None {
-            stored as f64 * self.scale + self.zero
-        } else {
-            let random = f64::from(TABLE[self.next]);
-            self.next += 1;
-            if self.next == COUNT {
-                self.seed = (self.seed + 1) % COUNT;
-                self.next = start(self.seed);
-            }
-            if self.method == Method::KeepZeros && stored == ZERO {
-                0.0
-            } else {
-                (stored as f64 - random + 0.5) * self.scale + self.zero
-            }
+    /// The values of the next pixels, from the words that hold their integers.
+    pub fn values<T: Sample>(&mut self, stored: &[u32], out: &mut [T]) {
+        let count = stored.len().min(out.len());
+        let (mut stored, mut out) = (&stored[..count], &mut out[..count]);
+        while !stored.is_empty() {
+            let random = self.numbers(stored.len());
+            let (now, then) = stored.split_at(random.map_or(stored.len(), <[f32]>::len));
+            let (target, rest) = out.split_at_mut(now.len());
+            let keep_zeros = self.method == Method::KeepZeros;
+            let line = (self.scale, self.zero, self.blank);
+            dequantize(now, random, keep_zeros, line, self.scaling, target);
+            (stored, out) = (then, rest);
+        }
+    }
+
+    /// Pass over pixels that nobody wants.
+    pub fn skip(&mut self, count: usize) {
+        let mut left = count;
+        while left > 0 {
+            left -= self.numbers(left).map_or(left, <[f32]>::len);
+        }
+    }
+
+    /// The next of the standard's numbers, at least one and no more than `count`.
+    fn numbers(&mut self, count: usize) -> Option<&'static [f32]> {
+        if self.method == Method::None {
+            return None;
+        }
+        let end = COUNT.min(self.next.saturating_add(count));
+        let numbers = &TABLE[self.next..end];
+        self.next = end;
+        if end == COUNT {
+            self.seed = (self.seed + 1) % COUNT;
+            self.next = start(self.seed);
+        }
+        Some(numbers)
+    }
+}
+
+dispatched! {
+    fn dequantize<T: Sample>(
+        stored: &[u32],
+        random: Option<&[f32]>,
+        keep_zeros: bool,
+        line: (f64, f64, Option<i64>),
+        scaling: Option<Scaling>,
+        out: &mut [T],
+    ) {
+        let (scale, zero, blank) = line;
+        macro_rules! each {
+            ($value:ident, $random:pat_param, $numbers:expr, $result:expr) => {
+                for ((sample, stored), $random) in out.iter_mut().zip(stored).zip($numbers) {
+                    let $value = stored.cast_signed();
+                    let value = if blank == Some(i64::from($value)) { f64::NAN } else { $result };
+                    *sample = T::from_float(value, scaling);
+                }
+            };
+        }
+        let dithered = |value: i32, random: f32| {
+            (f64::from(value) - f64::from(random) + 0.5) * scale + zero
         };
-        let value = if self.blank == Some(stored) { f64::NAN } else { value };
-        T::from_float(value, self.scaling)
+        match random {
+            None => each!(value, (), iter::repeat(()), f64::from(value) * scale + zero),
+            Some(numbers) if keep_zeros => each!(value, random, numbers, {
+                if value == ZERO { 0.0 } else { dithered(value, *random) }
+            }),
+            Some(numbers) => each!(value, random, numbers, dithered(value, *random)),
+        }
     }
 }
 

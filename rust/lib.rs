@@ -17,6 +17,7 @@ pub mod conversion;
 pub mod crosstalk;
 pub mod dither;
 pub mod error;
+pub mod file_rows;
 pub mod flags;
 pub mod fringe;
 pub mod fused;
@@ -35,6 +36,7 @@ pub mod runs;
 pub mod saturation;
 pub mod simd;
 pub mod statistics;
+pub mod tile_rows;
 pub mod variance;
 
 #[cfg(feature = "python")]

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::error::KernelError;
+use crate::simd::dispatched;
 
 /// Pixels that one task converts: their bytes fit the cache next to the processor.
 const PIECE: usize = 1 << 15;
@@ -77,6 +78,12 @@ pub trait Sample: Copy + Default + Send + Sync {
     fn from_int(value: i64, scaling: Option<Scaling>) -> Self;
     /// The sample of a stored float.
     fn from_float(value: f64, scaling: Option<Scaling>) -> Self;
+    /// The sample of a stored float of four bytes.
+    #[inline]
+    #[must_use]
+    fn from_short_float(value: f32, scaling: Option<Scaling>) -> Self {
+        Self::from_float(f64::from(value), scaling)
+    }
 }
 
 macro_rules! plain_sample {
@@ -135,6 +142,55 @@ impl Sample for f32 {
             None => value as Self,
         }
     }
+    #[inline]
+    fn from_short_float(value: f32, scaling: Option<Scaling>) -> Self {
+        // Not by way of a wider float, which would turn some of the NaN into others.
+        if scaling.is_none() { value } else { Self::from_float(f64::from(value), scaling) }
+    }
+}
+
+/// A pixel as it can be stored without a change of its value.
+pub trait Stored: Copy {
+    /// How it is stored.
+    const PIXEL: Pixel;
+    /// Its bytes, [`Pixel::size`] of which are written.
+    type Bytes: AsRef<[u8]>;
+    /// The bytes that stand for it, big-endian.
+    fn bytes(self) -> Self::Bytes;
+}
+
+macro_rules! stored {
+    ($($type:ty, $pixel:ident, |$value:ident| $result:expr);+) => {$(
+        impl Stored for $type {
+            const PIXEL: Pixel = Pixel::$pixel;
+            type Bytes = [u8; size_of::<$type>()];
+            #[inline(always)]
+            #[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
+            fn bytes(self) -> Self::Bytes {
+                let $value = self;
+                $result.to_be_bytes()
+            }
+        }
+    )+};
+}
+
+stored! {
+    u8, U8, |value| value;
+    i16, I16, |value| value;
+    u16, I16, |value| value ^ 0x8000;
+    i32, I32, |value| value;
+    i64, I64, |value| value;
+    f32, F32, |value| value;
+    f64, F64, |value| value
+}
+
+dispatched! {
+    /// Store pixels, as far as both slices reach.
+    pub fn pack<T: Stored>(values: &[T], bytes: &mut [u8]) {
+        for (value, target) in values.iter().zip(bytes.chunks_exact_mut(T::PIXEL.size())) {
+            target.copy_from_slice(value.bytes().as_ref());
+        }
+    }
 }
 
 /// Make samples from stored pixels, on this thread.
@@ -152,24 +208,85 @@ pub fn unpack_here<T: Sample>(
         let (got, wanted) = (bytes.len(), out.len());
         return Err(format!("{got} bytes for {wanted} pixels of {} bytes", pixel.size()));
     }
-    macro_rules! each {
-        ($type:ty, $from:ident, $wide:ty) => {{
-            const SIZE: usize = size_of::<$type>();
-            let (stored, _) = bytes.as_chunks::<SIZE>();
-            for (sample, bytes) in out.iter_mut().zip(stored) {
-                *sample = T::$from(<$wide>::from(<$type>::from_be_bytes(*bytes)), scaling);
-            }
-        }};
-    }
-    match pixel {
-        Pixel::U8 => each!(u8, from_int, i64),
-        Pixel::I16 => each!(i16, from_int, i64),
-        Pixel::I32 => each!(i32, from_int, i64),
-        Pixel::I64 => each!(i64, from_int, i64),
-        Pixel::F32 => each!(f32, from_float, f64),
-        Pixel::F64 => each!(f64, from_float, f64),
-    }
+    unpack_all(bytes, pixel, scaling, out);
     Ok(())
+}
+
+dispatched! {
+    fn unpack_all<T: Sample>(
+        bytes: &[u8],
+        pixel: Pixel,
+        scaling: Option<Scaling>,
+        out: &mut [T],
+    ) {
+        macro_rules! each {
+            ($type:ty, $from:ident, $wide:ty, $scaling:expr) => {{
+                const SIZE: usize = size_of::<$type>();
+                let (stored, _) = bytes.as_chunks::<SIZE>();
+                for (sample, bytes) in out.iter_mut().zip(stored) {
+                    *sample = T::$from(<$wide>::from(<$type>::from_be_bytes(*bytes)), $scaling);
+                }
+            }};
+        }
+        macro_rules! any {
+            ($scaling:expr) => {
+                match pixel {
+                    Pixel::U8 => each!(u8, from_int, i64, $scaling),
+                    Pixel::I16 => each!(i16, from_int, i64, $scaling),
+                    Pixel::I32 => each!(i32, from_int, i64, $scaling),
+                    Pixel::I64 => each!(i64, from_int, i64, $scaling),
+                    Pixel::F32 => each!(f32, from_short_float, f32, $scaling),
+                    Pixel::F64 => each!(f64, from_float, f64, $scaling),
+                }
+            };
+        }
+        // Loops without a question in them are swaps of bytes and little else.
+        match scaling {
+            None => any!(None),
+            Some(scaling) => any!(Some(scaling)),
+        }
+    }
+
+    /// Make samples from integers, the bits of which are the lowest of each word.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the low bits are the pixel, see `lost`"
+    )]
+    pub fn from_bits<T: Sample>(
+        bits: &[u32],
+        pixel: Pixel,
+        scaling: Option<Scaling>,
+        out: &mut [T],
+    ) {
+        macro_rules! each {
+            ($type:ty, $scaling:expr) => {
+                for (sample, bits) in out.iter_mut().zip(bits) {
+                    *sample = T::from_int(i64::from(bits.cast_signed() as $type), $scaling);
+                }
+            };
+        }
+        match (pixel, scaling) {
+            (Pixel::U8, None) => each!(u8, None),
+            (Pixel::I16, None) => each!(i16, None),
+            (_, None) => each!(i32, None),
+            (Pixel::U8, Some(scaling)) => each!(u8, Some(scaling)),
+            (Pixel::I16, Some(scaling)) => each!(i16, Some(scaling)),
+            (_, Some(scaling)) => each!(i32, Some(scaling)),
+        }
+    }
+}
+
+/// Whether words hold integers that this pixel cannot have.
+#[must_use]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "that is the question")]
+pub fn lost(bits: &[u32], pixel: Pixel) -> bool {
+    let differs = |word: i32| match pixel {
+        Pixel::U8 => word ^ i32::from(word as u8),
+        Pixel::I16 => word ^ i32::from(word as i16),
+        _ => 0,
+    };
+    bits.iter().fold(0, |all, word| all | differs(word.cast_signed())) != 0
 }
 
 /// Make samples from stored pixels, in parallel.

@@ -33,12 +33,16 @@ mod statistics;
 mod variance;
 
 use std::any::Any;
+use std::fs::File;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyEOFError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::error::KernelError;
+use crate::file_rows::ReadError;
+use crate::tile_rows::TileError;
 
 impl From<KernelError> for PyErr {
     fn from(error: KernelError) -> Self {
@@ -50,6 +54,46 @@ impl From<KernelError> for PyErr {
     }
 }
 
+impl From<ReadError> for PyErr {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Short { end } => PyEOFError::new_err(end),
+            ReadError::System(error) => error.into(),
+            ReadError::Content(problem) => PyValueError::new_err(problem),
+        }
+    }
+}
+
+impl From<TileError> for PyErr {
+    fn from(error: TileError) -> Self {
+        match error {
+            TileError::Argument(error) => error.into(),
+            TileError::Tile(number, problem) => {
+                PyValueError::new_err(format!("tile {number}: {problem}"))
+            }
+            TileError::Read(error) => error.into(),
+        }
+    }
+}
+
+/// A file of our own for the descriptor of one that somebody else may close meanwhile.
+#[cfg(unix)]
+fn shared_file(descriptor: i32) -> PyResult<File> {
+    use std::os::fd::BorrowedFd;
+    if descriptor < 0 {
+        const BAD_DESCRIPTOR: i32 = 9; // EBADF of every Unix
+        return Err(io::Error::from_raw_os_error(BAD_DESCRIPTOR).into());
+    }
+    #[allow(unsafe_code, reason = "the number is used for nothing but to be duplicated")]
+    let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    Ok(borrowed.try_clone_to_owned()?.into())
+}
+
+#[cfg(not(unix))]
+fn shared_file(_: i32) -> PyResult<File> {
+    Err(io::Error::from(io::ErrorKind::Unsupported).into())
+}
+
 /// Run a kernel without the interpreter's lock, on the pool of this library.
 ///
 /// A panic is a mistake of ours; it arrives as an ordinary `RuntimeError`, because the
@@ -58,9 +102,17 @@ fn detached<T: Send>(
     py: Python<'_>,
     kernel: impl FnOnce() -> Result<T, KernelError> + Send,
 ) -> PyResult<T> {
+    detached_with(py, kernel)
+}
+
+/// The same, for what is refused in other ways.
+fn detached_with<T: Send, E: Into<PyErr> + Send>(
+    py: Python<'_>,
+    kernel: impl FnOnce() -> Result<T, E> + Send,
+) -> PyResult<T> {
     let run = || catch_unwind(AssertUnwindSafe(|| crate::pool::install(kernel)));
     match py.detach(run) {
-        Ok(result) => Ok(result?),
+        Ok(result) => result.map_err(Into::into),
         Err(panic) => {
             let text = describe(panic.as_ref());
             Err(PyRuntimeError::new_err(format!("a kernel failed, please report this: {text}")))
@@ -92,9 +144,9 @@ mod _kernels {
     #[pymodule_export]
     use super::calibration::{divide_flat, subtract_bias, subtract_scaled};
     #[pymodule_export]
-    use super::checksum::datasum;
+    use super::checksum::{datasum, sum_file};
     #[pymodule_export]
-    use super::codec::{decode_tiles, unpack_pixels};
+    use super::codec::{decode_tiles, read_pixels, read_tiles, unpack_pixels};
     #[pymodule_export]
     use super::conversion::to_float;
     #[pymodule_export]

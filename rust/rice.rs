@@ -1,10 +1,20 @@
 //! The Rice code of FITS tiles (`RICE_1`): differences of neighbouring pixels, in blocks that
 //! each choose how many low bits are stored as they are.
 
+#![allow(clippy::inline_always, reason = "loops are compiled for the level of their callers")]
+
+use crate::simd::dispatched;
+
 /// Why a tile could not be decoded.
 pub type Problem = &'static str;
 
 const SHORT: Problem = "its Rice code ends early";
+
+/// Bits that are true in any word that is read at any bit of a byte.
+const AT_HAND: u32 = 57;
+
+/// The most low bits with which four codes of ordinary length fit into a word; with more, two.
+const FOUR: u32 = 10;
 
 /// Bytes that hold a pixel in the code, 1, 2 or 4, and what follows from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,74 +52,96 @@ impl Width {
     }
 }
 
-/// Bits in order, from the highest of each byte.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    next: usize,
-    /// The bits that come next, from the top; those below `count` are zero or true.
-    word: u64,
-    count: u32,
+/// Where in its code a tile is: a value of its own, so that it is kept in registers.
+#[derive(Debug, Clone, Copy)]
+struct Cursor<'a> {
+    code: &'a [u8],
+    /// The next bit of the code; beyond its end all bits are zero.
+    at: usize,
+    /// The pixel before the next one.
+    last: u32,
+    problem: Option<Problem>,
 }
 
-impl<'a> Bits<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, next: 0, word: 0, count: 0 }
-    }
-
-    /// Have at least 56 bits at hand; beyond the end they are zero.
-    #[inline]
-    fn refill(&mut self) {
-        let ahead = self.bytes.get(self.next..).and_then(<[u8]>::first_chunk::<8>);
+impl Cursor<'_> {
+    /// The word that begins with the next bit, of which [`AT_HAND`] bits are true.
+    #[inline(always)]
+    fn peek(&self) -> u64 {
+        let first = self.at >> 3;
+        let ahead = self.code.get(first..first + 8).and_then(<[u8]>::first_chunk);
         let bytes = match ahead {
             Some(chunk) => *chunk,
-            None => self.last_bytes(),
+            None => last_bytes(self.code, first),
         };
-        self.word |= u64::from_be_bytes(bytes) >> self.count;
-        self.next += ((63 - self.count) >> 3) as usize;
-        self.count |= 0x38;
-    }
-
-    #[cold]
-    fn last_bytes(&self) -> [u8; 8] {
-        let mut bytes = [0; 8];
-        if let Some(rest) = self.bytes.get(self.next..) {
-            let count = rest.len().min(8);
-            bytes[..count].copy_from_slice(&rest[..count]);
-        }
-        bytes
+        u64::from_be_bytes(bytes) << (self.at & 7)
     }
 
     /// The next `count` bits, 1 to 32.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, count: u32) -> u32 {
-        if self.count < count {
-            self.refill();
-        }
+        let word = self.peek();
+        self.at += count as usize;
         #[allow(clippy::cast_possible_truncation, reason = "at most 32 bits remain")]
-        let bits = (self.word >> (64 - count)) as u32;
-        self.word <<= count;
-        self.count -= count;
+        let bits = (word >> (64 - count)) as u32;
         bits
     }
 
-    /// A run of zeros, its one, and `low` bits: the long way, when it may outreach the word.
+    fn bits(&self) -> usize {
+        self.code.len().saturating_mul(8)
+    }
+
+    /// Decode the codes of one word without a look at where they end; if that was beyond the
+    /// bits at hand, again and one by one.
+    #[inline(always)]
+    fn group<const N: usize>(&mut self, low: u32, pixels: &mut [u32; N]) {
+        let (mut word, mut last, mut taken) = (self.peek(), self.last, 0);
+        for pixel in pixels.iter_mut() {
+            // In a word of zeros all this is void, and `taken` tells.
+            let zeros = word.leading_zeros();
+            let rest = word.wrapping_shl(zeros);
+            #[allow(clippy::cast_possible_truncation, reason = "at most 26 bits remain")]
+            let code = (zeros << low).wrapping_add((rest >> (63 - low)) as u32) - (1 << low);
+            word = rest << (low + 1);
+            taken += zeros;
+            last = last.wrapping_add(signed(code));
+            *pixel = last;
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "two or four")]
+        let taken = taken + (low + 1) * N as u32;
+        if taken <= AT_HAND {
+            self.at += taken as usize;
+            self.last = last;
+        } else {
+            *self = self.one_by_one(low, pixels);
+        }
+    }
+
     #[cold]
-    fn take_long(&mut self, low: u32) -> Result<u32, Problem> {
+    #[inline(never)]
+    fn one_by_one(mut self, low: u32, pixels: &mut [u32]) -> Self {
+        for pixel in pixels {
+            match self.one(low) {
+                Ok(code) => self.last = self.last.wrapping_add(signed(code)),
+                Err(problem) => self.problem = self.problem.or(Some(problem)),
+            }
+            *pixel = self.last;
+        }
+        self
+    }
+
+    /// A run of zeros, its one, and `low` bits.
+    fn one(&mut self, low: u32) -> Result<u32, Problem> {
         let mut zeros = 0_u32;
         loop {
-            self.refill();
-            let run = self.word.leading_zeros();
-            if run < self.count {
+            let run = self.peek().leading_zeros();
+            if run < AT_HAND {
                 zeros = zeros.saturating_add(run);
-                self.word <<= run;
-                self.word <<= 1;
-                self.count -= run + 1;
+                self.at += run as usize + 1;
                 break;
             }
-            zeros = zeros.saturating_add(self.count);
-            self.word = 0;
-            self.count = 0;
-            if self.next >= self.bytes.len() {
+            zeros = zeros.saturating_add(AT_HAND);
+            self.at += AT_HAND as usize;
+            if self.at >= self.bits() {
                 return Err(SHORT);
             }
         }
@@ -119,86 +151,188 @@ impl<'a> Bits<'a> {
         }
         Ok((zeros << low) | rest)
     }
-
-    /// Whether more bits were taken than there are.
-    fn overdrawn(&self) -> bool {
-        self.next * 8 > self.bytes.len() * 8 + self.count as usize
-    }
 }
 
-/// Decode one tile into `out`; `convert` makes a pixel from its bits, of which the lowest count.
-///
-/// `block` is the number of pixels that share a choice (`BLOCKSIZE`).
-///
-/// # Errors
-///
-/// When the code ends before the last pixel, or holds what no encoder writes.
-pub fn decode<T>(
-    code: &[u8],
+#[cold]
+#[inline(never)]
+fn last_bytes(code: &[u8], first: usize) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    if let Some(rest) = code.get(first..) {
+        let count = rest.len().min(8);
+        bytes[..count].copy_from_slice(&rest[..count]);
+    }
+    bytes
+}
+
+/// A tile on its way out of its code, which stops wherever it is told to.
+#[derive(Debug)]
+pub struct Decoder<'a> {
+    cursor: Cursor<'a>,
     width: Width,
     block: usize,
-    out: &mut [T],
-    mut convert: impl FnMut(u32) -> T,
-) -> Result<(), Problem> {
-    if block == 0 {
-        return Err("its Rice blocks hold no pixel");
-    }
-    let mut bits = Bits::new(code);
-    let mut last = bits.take(width.bytes * 8);
-    for pixels in out.chunks_mut(block) {
-        let choice = bits.take(width.choice);
-        if choice == 0 {
-            pixels.fill_with(|| convert(last));
-        } else if choice < width.whole {
-            last = decode_block(&mut bits, choice - 1, last, pixels, &mut convert)?;
-        } else if choice == width.whole {
-            for pixel in pixels {
-                last = last.wrapping_add(signed(bits.take(width.bytes * 8)));
-                *pixel = convert(last);
-            }
-        } else {
-            return Err("its Rice code chooses what does not exist");
-        }
-        if bits.overdrawn() {
-            return Err(SHORT);
-        }
-    }
-    Ok(())
+    /// What the present block chose, and how many of its pixels are to come.
+    choice: u32,
+    left: usize,
 }
 
-/// The pixels of one block with `low` bits stored as they are; the last of them comes back.
-#[inline]
-fn decode_block<T>(
-    bits: &mut Bits<'_>,
-    low: u32,
-    mut last: u32,
-    pixels: &mut [T],
-    convert: &mut impl FnMut(u32) -> T,
-) -> Result<u32, Problem> {
-    for pair in pixels.chunks_mut(2) {
-        bits.refill();
-        for pixel in pair {
-            let zeros = bits.word.leading_zeros();
-            let taken = zeros + 1 + low;
-            let code = if taken <= bits.count {
-                let rest = bits.word << zeros << 1;
-                bits.word = rest << low;
-                bits.count -= taken;
-                #[allow(clippy::cast_possible_truncation, reason = "at most 25 bits remain")]
-                let rest = (rest >> 1 >> (63 - low)) as u32;
-                (zeros << low) | rest
-            } else {
-                bits.take_long(low)?
-            };
-            last = last.wrapping_add(signed(code));
-            *pixel = convert(last);
+impl<'a> Decoder<'a> {
+    /// For the code of one tile, where `block` pixels share a choice (`BLOCKSIZE`).
+    #[must_use]
+    pub fn new(code: &'a [u8], width: Width, block: usize) -> Self {
+        let problem = (block == 0).then_some("its Rice blocks hold no pixel");
+        let mut cursor = Cursor { code, at: 0, last: 0, problem };
+        cursor.last = cursor.take(width.bytes * 8);
+        Self { cursor, width, block, choice: 0, left: 0 }
+    }
+
+    /// What was wrong with the code, as far as it was decoded.
+    ///
+    /// # Errors
+    ///
+    /// When the code ended before the last pixel that was asked for, or holds what no encoder
+    /// writes.
+    pub fn finish(&self) -> Result<(), Problem> {
+        self.cursor.problem.map_or(Ok(()), Err)
+    }
+
+    /// Read the choice of the next block, unless the present one has pixels left; false when
+    /// the decoder cannot go on.
+    #[inline(always)]
+    fn begin(&mut self) -> bool {
+        if self.left == 0 && self.cursor.problem.is_none() {
+            self.choice = self.cursor.take(self.width.choice);
+            self.left = self.block;
+            if self.choice > self.width.whole {
+                self.cursor.problem = Some("its Rice code chooses what does not exist");
+            }
+        }
+        self.cursor.problem.is_none()
+    }
+
+    /// Note that `count` pixels of the block were decoded.
+    #[inline(always)]
+    fn end(&mut self, count: usize) {
+        self.left -= count;
+        if self.cursor.at > self.cursor.bits() {
+            self.cursor.problem = self.cursor.problem.or(Some(SHORT));
         }
     }
-    Ok(last)
+
+    /// The bits that are stored as they are, if the block is coded with any choice of them.
+    #[inline(always)]
+    fn low(&self) -> Option<u32> {
+        (self.choice > 0 && self.choice < self.width.whole).then(|| self.choice - 1)
+    }
+
+    /// Decode pixels of the present block, no more than it has left.
+    #[inline(always)]
+    fn segment(&mut self, pixels: &mut [u32]) {
+        let mut cursor = self.cursor;
+        if let Some(low) = self.low() {
+            if low <= FOUR {
+                cursor = coded::<4>(cursor, low, pixels);
+            } else {
+                cursor = coded::<2>(cursor, low, pixels);
+            }
+        } else if self.choice == 0 {
+            pixels.fill(cursor.last);
+        } else {
+            for pixel in pixels {
+                cursor.last = cursor.last.wrapping_add(signed(cursor.take(self.width.bytes * 8)));
+                *pixel = cursor.last;
+            }
+        }
+        self.cursor = cursor;
+    }
+
+    /// Decode the next pixels, their bits in the lowest of each; nothing once a problem arose.
+    #[inline(always)]
+    fn run(&mut self, mut pixels: &mut [u32]) {
+        while !pixels.is_empty() && self.begin() {
+            let count = self.left.min(pixels.len());
+            let (now, then) = pixels.split_at_mut(count);
+            self.segment(now);
+            self.end(count);
+            pixels = then;
+        }
+    }
+}
+
+#[inline(always)]
+fn coded<'a, const N: usize>(mut cursor: Cursor<'a>, low: u32, pixels: &mut [u32]) -> Cursor<'a> {
+    let (groups, rest) = pixels.as_chunks_mut::<N>();
+    for group in groups {
+        cursor.group(low, group);
+    }
+    if rest.is_empty() { cursor } else { cursor.one_by_one(low, rest) }
+}
+
+dispatched! {
+    /// Decode the next pixels of a tile: the bits of each, of which those of its width count.
+    ///
+    /// What [`Decoder::finish`] finds wrong makes the rest of them void.
+    pub fn decode(tile: &mut Decoder<'_>, pixels: &mut [u32]) {
+        tile.run(pixels);
+    }
+
+    /// Decode the next pixels of two tiles, as many of each; faster than one after the other,
+    /// for while the processor waits for a bit of one it can work at the other.
+    pub fn decode_two(
+        one: &mut Decoder<'_>,
+        other: &mut Decoder<'_>,
+        pixels: &mut [u32],
+        others: &mut [u32],
+    ) {
+        let count = pixels.len().min(others.len());
+        let mut done = 0;
+        while done < count && one.begin() && other.begin() {
+            let now = one.left.min(other.left).min(count - done);
+            let (left, right) = (&mut pixels[done..done + now], &mut others[done..done + now]);
+            done += now;
+            match (one.low(), other.low()) {
+                (Some(low), Some(high)) if low.max(high) <= FOUR => {
+                    side_by_side::<4>(one, other, (low, high), left, right);
+                }
+                (Some(low), Some(high)) => {
+                    side_by_side::<2>(one, other, (low, high), left, right);
+                }
+                _ => {
+                    one.segment(left);
+                    other.segment(right);
+                }
+            }
+            one.end(now);
+            other.end(now);
+        }
+        one.run(&mut pixels[done..]);
+        other.run(&mut others[done..]);
+    }
+}
+
+#[inline(always)]
+fn side_by_side<const N: usize>(
+    one: &mut Decoder<'_>,
+    other: &mut Decoder<'_>,
+    (low, high): (u32, u32),
+    pixels: &mut [u32],
+    others: &mut [u32],
+) {
+    let (mut left, mut right) = (one.cursor, other.cursor);
+    let (groups, rest) = pixels.as_chunks_mut::<N>();
+    let (more, others) = others.as_chunks_mut::<N>();
+    for (pixels, others) in groups.iter_mut().zip(more) {
+        left.group(low, pixels);
+        right.group(high, others);
+    }
+    if !rest.is_empty() {
+        left = left.one_by_one(low, rest);
+        right = right.one_by_one(high, others);
+    }
+    (one.cursor, other.cursor) = (left, right);
 }
 
 /// Undo the folding of signed differences: 0, 1, 2, 3 were 0, -1, 1, -2.
-#[inline]
+#[inline(always)]
 fn signed(code: u32) -> u32 {
     (code >> 1) ^ (code & 1).wrapping_neg()
 }

@@ -80,13 +80,14 @@ fn highest() -> Level {
 
 /// Make functions that run at the [`level`] of the machine.
 ///
-/// Each is written as usual, without type parameters. What it calls is compiled for the level
-/// only where it is inlined into it: mark the helpers of its loops `#[inline(always)]`.
+/// Each is written as usual; a type parameter has one bound, which is a name. What it calls is
+/// compiled for the level only where it is inlined into it: mark the helpers of its loops
+/// `#[inline(always)]`.
 macro_rules! dispatched {
     ($(
         $(#[$meta:meta])*
-        $vis:vis fn $name:ident $(<$($life:lifetime),+>)? ($($arg:ident: $type:ty),* $(,)?)
-            $(-> $out:ty)? $body:block
+        $vis:vis fn $name:ident $(<$($life:lifetime),* $($param:ident: $bound:ident),*>)?
+            ($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block
     )+) => {$(
         $(#[$meta])*
         #[allow(
@@ -94,15 +95,15 @@ macro_rules! dispatched {
             clippy::inline_always,
             reason = "a level is entered only when its instructions were detected"
         )]
-        $vis fn $name $(<$($life),+>)? ($($arg: $type),*) $(-> $out)? {
+        $vis fn $name $(<$($life),* $($param: $bound),*>)? ($($arg: $type),*) $(-> $out)? {
             #[allow(clippy::too_many_arguments, reason = "as many as the function has")]
             #[inline(always)]
-            fn plain $(<$($life),+>)? ($($arg: $type),*) $(-> $out)? $body
+            fn plain $(<$($life),* $($param: $bound),*>)? ($($arg: $type),*) $(-> $out)? $body
 
             #[cfg(target_arch = "x86_64")]
             #[allow(clippy::too_many_arguments, reason = "as many as the function has")]
             #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt,movbe")]
-            fn avx2 $(<$($life),+>)? ($($arg: $type),*) $(-> $out)? {
+            fn avx2 $(<$($life),* $($param: $bound),*>)? ($($arg: $type),*) $(-> $out)? {
                 plain($($arg),*)
             }
 
@@ -110,7 +111,7 @@ macro_rules! dispatched {
             #[allow(clippy::too_many_arguments, reason = "as many as the function has")]
             #[target_feature(enable =
                 "avx2,bmi1,bmi2,lzcnt,popcnt,movbe,avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
-            fn avx512 $(<$($life),+>)? ($($arg: $type),*) $(-> $out)? {
+            fn avx512 $(<$($life),* $($param: $bound),*>)? ($($arg: $type),*) $(-> $out)? {
                 plain($($arg),*)
             }
 
@@ -213,6 +214,27 @@ mod tests {
         fn total(values: &[f32], from: f64) -> f64 {
             values.iter().fold(from, |sum, value| sum + f64::from(*value))
         }
+    }
+
+    trait Half {
+        fn half(&self) -> f64;
+    }
+
+    impl Half for u16 {
+        fn half(&self) -> f64 {
+            f64::from(*self) / 2.0
+        }
+    }
+
+    dispatched! {
+        fn halves<T: Half>(values: &[T]) -> f64 {
+            values.iter().map(Half::half).sum()
+        }
+    }
+
+    #[test]
+    fn a_dispatched_function_may_have_a_type_parameter() {
+        assert_eq!(halves(&[3_u16, 4]).to_bits(), 3.5_f64.to_bits());
     }
 
     #[test]

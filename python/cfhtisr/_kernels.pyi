@@ -37,6 +37,8 @@ __all__ = [
     "overscan_outlier_rows",
     "overscan_residual",
     "place",
+    "read_pixels",
+    "read_tiles",
     "row_median",
     "saturation_edge",
     "saturation_pile",
@@ -45,6 +47,7 @@ __all__ = [
     "subtract_bias",
     "subtract_crosstalk",
     "subtract_scaled",
+    "sum_file",
     "threshold",
     "to_float",
     "unpack_pixels",
@@ -101,6 +104,7 @@ def divide_flat(target: _Planes, flat: _Planes, scale: float, invert: bool) -> N
 
 # checksum
 def datasum(bytes: _U8, start: int, phase: int) -> int: ...
+def sum_file(descriptor: int, origin: int, at: int, end: int) -> int: ...
 
 # codec
 def decode_tiles(
@@ -111,6 +115,25 @@ def decode_tiles(
     scaling: tuple[float, float, int | None] | None,
     out: NDArray[Any],
 ) -> None: ...
+def read_pixels(
+    descriptor: int,
+    start: int,
+    bitpix: int,
+    scaling: tuple[float, float, int | None] | None,
+    first_row: int,
+    out: NDArray[Any],
+    summed: bool,
+) -> int: ...
+def read_tiles(
+    descriptor: int,
+    heap: int,
+    tiles: tuple[_I64, _I64, _U8, _F64, _F64, _I64],
+    grid: tuple[int, int, int, int, int],
+    coding: tuple[str, int, int, int, str | None, int],
+    scaling: tuple[float, float, int | None] | None,
+    out: NDArray[Any],
+    summed: tuple[int, int, int] | None,
+) -> int: ...
 def unpack_pixels(
     bytes: _U8, bitpix: int, scaling: tuple[float, float, int | None] | None, out: NDArray[Any]
 ) -> None: ...

@@ -1,8 +1,9 @@
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 
-use super::detached;
+use super::{detached, detached_with, shared_file};
 use crate::checksum;
+use crate::file_rows;
 
 /// Ones' complement sum of big-endian words; see `cfhtisr.io.checksum`.
 #[pyfunction]
@@ -14,4 +15,17 @@ pub(crate) fn datasum(
 ) -> PyResult<u32> {
     let bytes = bytes.as_slice()?;
     detached(py, || Ok(checksum::datasum(bytes, start, phase)))
+}
+
+/// The sum of bytes `at` to `end` of a unit that begins at `origin` of a file; see `datasum`.
+#[pyfunction]
+pub(crate) fn sum_file(
+    py: Python<'_>,
+    descriptor: i32,
+    origin: u64,
+    at: u64,
+    end: u64,
+) -> PyResult<u32> {
+    let file = shared_file(descriptor)?;
+    detached_with(py, || file_rows::sum_of(&file, origin, at, end).map(checksum::Sum::value))
 }

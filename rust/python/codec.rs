@@ -1,13 +1,16 @@
-use numpy::{PyReadonlyArray1, PyReadwriteArray1};
+use numpy::{PyReadonlyArray1, PyReadwriteArray1, PyReadwriteArray2};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use super::detached;
-use crate::codec::{self, Algorithm, Coding, Grid, Store, Tile};
+use super::{detached, detached_with, shared_file};
+use crate::checksum::Sum;
+use crate::codec::{Algorithm, Coding, Grid, Store, Tile};
 use crate::dither::Method;
 use crate::error::KernelError;
+use crate::file_rows::FileRows;
 use crate::pixels::{self, Pixel, Scaling};
 use crate::rice::Width;
+use crate::tile_rows::{self, Heap, Summed};
 
 type PyScaling = (f64, f64, Option<i64>);
 
@@ -34,11 +37,22 @@ fn refuse<T>(name: &'static str, problem: String) -> Result<T, KernelError> {
 
 /// Run `$body` with `$out` as the slice of whatever sample type the array holds.
 macro_rules! with_samples {
-    ($array:expr, |$out:ident| $body:expr) => {{
+    ($array:expr, slice |$out:ident| $body:expr) => {
+        with_samples!($array, PyReadwriteArray1, |array| {
+            let $out = array.as_slice_mut()?;
+            $body
+        })
+    };
+    ($array:expr, view |$out:ident| $body:expr) => {
+        with_samples!($array, PyReadwriteArray2, |array| {
+            let $out = array.as_array_mut();
+            $body
+        })
+    };
+    ($array:expr, $kind:ident, |$out:ident| $body:expr) => {{
         macro_rules! attempt {
             ($type:ty) => {
-                if let Ok(mut array) = $array.extract::<PyReadwriteArray1<'_, $type>>() {
-                    let $out = array.as_slice_mut()?;
+                if let Ok(mut $out) = $array.extract::<$kind<'_, $type>>() {
                     return $body;
                 }
             };
@@ -50,7 +64,7 @@ macro_rules! with_samples {
         attempt!(i32);
         attempt!(f64);
         attempt!(i64);
-        Err(PyTypeError::new_err("out wants a writable, flat array that nothing else borrows"))
+        Err(PyTypeError::new_err("out wants a writable array that nothing else borrows"))
     }};
 }
 
@@ -65,7 +79,7 @@ pub(crate) fn unpack_pixels(
 ) -> PyResult<()> {
     let (bytes, pixel) = (bytes.as_slice()?, Pixel::new(bitpix)?);
     let scaling = self::scaling(scaling);
-    with_samples!(out, |out| detached(py, || pixels::unpack(bytes, pixel, scaling, out)))
+    with_samples!(out, slice | out | detached(py, || pixels::unpack(bytes, pixel, scaling, out)))
 }
 
 /// Samples from compressed tiles, from the row that ends `grid` on; see `cfhtisr.io.tiles`.
@@ -81,12 +95,73 @@ pub(crate) fn decode_tiles(
 ) -> PyResult<()> {
     let bytes = bytes.as_slice()?;
     let coding = read_coding(coding, self::scaling(scaling))?;
-    let tiles = read_tiles(&tiles)?;
+    let tiles = read_tiles_of(&tiles)?;
     let (columns, rows, tile_columns, tile_rows, first_row) = grid;
     let grid = Grid { columns, rows, tile_columns, tile_rows };
-    with_samples!(out, |out| {
-        detached(py, || codec::decode(bytes, &tiles, grid, coding, first_row, out))
-    })
+    with_samples!(
+        out,
+        slice | out | {
+            detached(py, || tile_rows::decode(bytes, &tiles, grid, coding, first_row, out))
+        }
+    )
+}
+
+/// Samples from compressed tiles in a file, whose heap begins at byte `heap`; the sum of what
+/// `summed` says comes back. See `cfhtisr.io.fits_file`.
+#[pyfunction]
+#[allow(clippy::too_many_arguments, reason = "as many as a table of tiles has facts")]
+pub(crate) fn read_tiles(
+    py: Python<'_>,
+    descriptor: i32,
+    heap: u64,
+    tiles: PyTiles<'_>,
+    grid: (usize, usize, usize, usize, usize),
+    coding: PyCoding,
+    scaling: Option<PyScaling>,
+    out: &Bound<'_, PyAny>,
+    summed: Option<(u64, u64, u64)>,
+) -> PyResult<u32> {
+    let file = shared_file(descriptor)?;
+    let coding = read_coding(coding, self::scaling(scaling))?;
+    let tiles = read_tiles_of(&tiles)?;
+    let (columns, rows, tile_columns, tile_rows, first_row) = grid;
+    let grid = Grid { columns, rows, tile_columns, tile_rows };
+    let summed = summed.map(|(heap, from, end)| Summed { heap, from, end });
+    let heap = Heap::File(&file, heap);
+    with_samples!(
+        out,
+        view | out
+            | detached_with(py, || {
+                let sum =
+                    tile_rows::decode_rows(heap, &tiles, grid, coding, first_row, out, summed);
+                sum.map(Sum::value)
+            })
+    )
+}
+
+/// Samples from stored pixels in a file, which begin at byte `start`, from a row on; their sum
+/// comes back if it is wanted, else 0. See `cfhtisr.io.fits_file`.
+#[pyfunction]
+#[allow(clippy::too_many_arguments, reason = "as many as a plane in a file has facts")]
+pub(crate) fn read_pixels(
+    py: Python<'_>,
+    descriptor: i32,
+    start: u64,
+    bitpix: i64,
+    scaling: Option<PyScaling>,
+    first_row: usize,
+    out: &Bound<'_, PyAny>,
+    summed: bool,
+) -> PyResult<u32> {
+    let (file, pixel) = (shared_file(descriptor)?, Pixel::new(bitpix)?);
+    let scaling = self::scaling(scaling);
+    with_samples!(
+        out,
+        view | out | {
+            let rows = FileRows::new(&file, start, out.ncols(), pixel, scaling);
+            detached_with(py, || rows.read_all(first_row, out, summed).map(Sum::value))
+        }
+    )
 }
 
 fn read_coding(coding: PyCoding, scaling: Option<Scaling>) -> Result<Coding, KernelError> {
@@ -111,7 +186,7 @@ fn read_coding(coding: PyCoding, scaling: Option<Scaling>) -> Result<Coding, Ker
     Ok(Coding { algorithm, pixel: Pixel::new(bitpix)?, quantized, dither0, scaling })
 }
 
-fn read_tiles(tiles: &PyTiles<'_>) -> PyResult<Vec<Tile>> {
+fn read_tiles_of(tiles: &PyTiles<'_>) -> PyResult<Vec<Tile>> {
     let (starts, lengths, stores) = (tiles.0.as_slice()?, tiles.1.as_slice()?, tiles.2.as_slice()?);
     let (scales, zeros, blanks) = (tiles.3.as_slice()?, tiles.4.as_slice()?, tiles.5.as_slice()?);
     if lengths.len() != starts.len() || stores.len() != starts.len() {

@@ -1,6 +1,6 @@
 """Where the bytes of a file come from: as they lie there, or inflated on the way."""
 
-__all__ = ["ByteSource", "GzipSource", "PlainSource", "open_source"]
+__all__ = ["ByteSource", "GzipSource", "PlainSource", "descriptor_of", "open_source"]
 
 import os
 import stat
@@ -57,6 +57,11 @@ class PlainSource:
                 break
             done += count
         return done
+
+    @property
+    def descriptor(self) -> int:
+        """The open file; -1 when it was closed."""
+        return self._descriptor
 
     def most(self) -> int:
         """Return how many bytes there are."""
@@ -164,6 +169,11 @@ class GzipSource:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def descriptor_of(source: ByteSource) -> int | None:
+    """Return the open file that kernels may read themselves, if a source is nothing else."""
+    return source.descriptor if type(source) is PlainSource and os.name == "posix" else None
 
 
 def open_source(

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Literal, overload
 
@@ -14,14 +15,12 @@ from numpy.typing import NDArray
 
 from cfhtisr import _kernels
 from cfhtisr.errors import FileFormatError
-from cfhtisr.io.byte_source import ByteSource, open_source
-from cfhtisr.io.checksum import datasum
+from cfhtisr.io._bands import BAND, Summed, bands, check_target, filled
+from cfhtisr.io.byte_source import ByteSource, descriptor_of, open_source
 from cfhtisr.io.fits_cards import CARD, Cards
 from cfhtisr.io.hdu import BLOCK, Hdu
 from cfhtisr.io.tiles import TileTable
 
-# What is read and converted at a time: it stays in the cache on its way.
-_BAND = 1 << 21
 _LONGEST_HEADER = 1 << 22
 _log = logging.getLogger(__name__)
 
@@ -136,8 +135,16 @@ class FitsFile:
         self._scan(None)
         return None if self._damage is None else str(self._damage)
 
-    def read(self, index: int, rows: tuple[int, int] | slice | None = None) -> NDArray[Any]:
+    def read(
+        self,
+        index: int,
+        rows: tuple[int, int] | slice | None = None,
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
         """Return the pixels of an image HDU.
+
+        Beside the pixels only some MiB of memory are used, however large the HDU is; a
+        compressed tile is held as a whole where it is larger.
 
         Parameters
         ----------
@@ -145,12 +152,16 @@ class FitsFile:
             Number of the HDU, 0 for the primary.
         rows : (first, end) or slice, optional
             Rows to read, all by default; the checksum is verified only when all are.
+        out : ndarray, shape (rows, columns), optional
+            Where to put the pixels, of the type that is returned otherwise; it may be a part
+            of a larger array. After an error it holds anything.
 
         Returns
         -------
         pixels : ndarray, shape (rows, columns)
             uint16 for BITPIX 16 with BZERO 32768; the type that is stored, in the order of
             this machine, for unscaled pixels; float32 (BLANK is NaN) for other BSCALE, BZERO.
+            This is `out`, if that is given.
 
         Raises
         ------
@@ -158,20 +169,25 @@ class FitsFile:
             If the HDU holds no image of two axes, or is damaged, or its sum is wrong.
         IndexError
             If there is no such HDU.
+        ValueError
+            If `out` has another shape or type, or cannot be written to.
+        OSError
+            If the system cannot read the file.
         """
         hdu = self.hdus[index]
         if hdu.shape is None:
             raise FileFormatError(f"{hdu.where}: holds no image of two axes")
         first, end = _row_range(rows, hdu.shape[0])
+        shape = end - first, hdu.shape[1]
+        if out is not None:
+            check_target(out, shape, hdu.dtype, hdu.where)
         is_all = (first, end) == (0, hdu.shape[0])
         # Even if no card is to be compared: whoever notes the inputs of a product wants the sum.
-        summed = _Summed(self, hdu) if is_all and hdu.index not in self._sums else None
-        if hdu.is_compressed:
-            pixels = self._read_tiles(hdu, first, end, summed)
-        else:
-            pixels = self._read_plain(hdu, first, end, summed)
+        summed = Summed(self._source, hdu) if is_all and hdu.index not in self._sums else None
+        read = self._read_tiles if hdu.is_compressed else self._read_plain
+        pixels = read(hdu, (first, end), out, summed)
         if summed is not None:
-            self._sums[hdu.index] = summed.total(verify=self.checksum != "ignore")
+            self._sums[hdu.index] = self._total(summed)
         return pixels
 
     def read_bytes(self, index: int) -> NDArray[np.uint8]:
@@ -184,11 +200,11 @@ class FitsFile:
         """
         hdu = self.hdus[index]
         self._claim(hdu, 0, hdu.data_size)
-        summed = _Summed(self, hdu) if index not in self._sums else None
+        summed = Summed(self._source, hdu) if index not in self._sums else None
         data = np.empty(hdu.data_size, np.uint8)
         self._fill(hdu, 0, data, summed)
         if summed is not None:
-            self._sums[index] = summed.total(verify=self.checksum != "ignore")
+            self._sums[index] = self._total(summed)
         return data
 
     def data_sum(self, index: int) -> int:
@@ -204,51 +220,100 @@ class FitsFile:
         hdu = self.hdus[index]
         if index not in self._sums:
             self._claim(hdu, 0, hdu.data_size)
-            self._sums[index] = _Summed(self, hdu).total(verify=self.checksum != "ignore")
+            self._sums[index] = self._total(Summed(self._source, hdu))
         return self._sums[index]
 
-    def _read_plain(self, hdu: Hdu, first: int, end: int, summed: "_Summed | None") -> NDArray[Any]:
+    def _total(self, summed: Summed) -> int:
+        """Return the sum of an HDU, compared with what its header states."""
+        problem = summed.problem() if self.checksum != "ignore" else None
+        if problem is not None and self.checksum == "error":
+            raise FileFormatError(f'{problem} (checksum="warn" reads it nevertheless)')
+        if problem is not None:
+            _log.warning("%s", problem)
+        return summed.total()
+
+    def _read_plain(
+        self, hdu: Hdu, rows: tuple[int, int], out: NDArray[Any] | None, summed: Summed | None
+    ) -> NDArray[Any]:
         bitpix, (columns, *_) = hdu.image
         size = abs(bitpix) // 8
-        start, count = first * columns, (end - first) * columns
+        start, count = rows[0] * columns, (rows[1] - rows[0]) * columns
         self._claim(hdu, start * size, count * size)
-        out = np.empty((end - first, columns), hdu.dtype)
-        flat = out.reshape(-1)
-        buffer = np.empty(min(count * size, _BAND), np.uint8)
+        pixels = np.empty((rows[1] - rows[0], columns), hdu.dtype) if out is None else out
         scaling = hdu.scaling
-        for place in range(0, count, _BAND // size):
-            band = flat[place : place + _BAND // size]
-            code = buffer[: len(band) * size]
-            self._fill(hdu, (start + place) * size, code, summed)
-            _kernels.unpack_pixels(code, bitpix, scaling, band)
-        return out
+        descriptor = descriptor_of(self._source)
+        if descriptor is not None and count:
+            with self._blamed(hdu):
+                total = _kernels.read_pixels(
+                    descriptor, hdu.data_start, bitpix, scaling, rows[0], pixels, summed is not None
+                )
+            if summed is not None:
+                summed.put(total, count * size)
+            return pixels
+        buffer = np.empty(min(count * size, BAND), np.uint8)
+        # As flat as it can be: a row may be longer than what is read at a time.
+        lines = pixels.reshape(1, -1) if pixels.flags.c_contiguous else pixels
+        most = max(BAND // size, 1)
+        for number, line in enumerate(lines):
+            for left in range(0, len(line), most):
+                part = line[left : left + most]
+                code = buffer[: len(part) * size]
+                self._fill(hdu, (start + number * columns + left) * size, code, summed)
+                with filled(part) as band:
+                    _kernels.unpack_pixels(code, bitpix, scaling, band)
+        return pixels
 
-    def _read_tiles(self, hdu: Hdu, first: int, end: int, summed: "_Summed | None") -> NDArray[Any]:
+    def _read_tiles(
+        self, hdu: Hdu, rows: tuple[int, int], out: NDArray[Any] | None, summed: Summed | None
+    ) -> NDArray[Any]:
         table = TileTable(hdu)
+        first, end = rows
         if first >= end or table.columns == 0:
-            return np.empty((end - first, table.columns), hdu.dtype)
+            return np.empty((end - first, table.columns), hdu.dtype) if out is None else out
         down = first // table.tile_rows, -(-end // table.tile_rows)
         lines = down[0] * table.across, down[1] * table.across
         self._claim(hdu, lines[0] * table.width, (lines[1] - lines[0]) * table.width)
-        rows = np.empty((lines[1] - lines[0]) * table.width, np.uint8)
-        self._fill(hdu, lines[0] * table.width, rows, summed)
-        tiles = table.tiles(rows, lines[0])
+        entries = np.empty((lines[1] - lines[0]) * table.width, np.uint8)
+        self._fill(hdu, lines[0] * table.width, entries, summed)
+        tiles = table.tiles(entries, lines[0])
         ends = tiles.starts + tiles.lengths
         self._claim(hdu, table.heap, int(ends.max()))
-        out = np.empty((end - first, table.columns), hdu.dtype)
+        pixels = np.empty((end - first, table.columns), hdu.dtype) if out is None else out
+        descriptor = descriptor_of(self._source)
+        if descriptor is not None:
+            place = hdu.data_start + table.heap
+            cut = None if summed is None else (table.heap, table.size, hdu.end - hdu.data_start)
+            with self._blamed(hdu):
+                total = table.read(descriptor, place, tiles, first, pixels, cut)
+            if summed is not None:
+                summed.put(total, hdu.end - hdu.data_start)
+            return pixels
         if summed is not None:
             summed.done = table.size
-        buffer = np.empty(min(_BAND, table.heap_size), np.uint8)
-        for one, other, low, high in _bands(tiles.starts, ends, table.across):
+        buffer = np.empty(min(BAND, table.heap_size), np.uint8)
+        for one, other, low, high in bands(tiles.starts, ends, table.across):
             if len(buffer) < high - low:
                 buffer = np.empty(high - low, np.uint8)
             code = buffer[: high - low]
             self._fill(hdu, table.heap + low, code, summed)
             top = max(first, (down[0] + one // table.across) * table.tile_rows)
             bottom = min(end, (down[0] + other // table.across) * table.tile_rows)
-            band = out[top - first : bottom - first].reshape(-1)
-            table.decode(code, tiles.part(one, other, low), top, band)
-        return out
+            with filled(pixels[top - first : bottom - first]) as band:
+                table.decode(code, tiles.part(one, other, low), top, band)
+        return pixels
+
+    @contextmanager
+    def _blamed(self, hdu: Hdu) -> Iterator[None]:
+        """Name file and HDU in what the kernels raise that read the file themselves."""
+        try:
+            yield
+        except FileFormatError:
+            raise
+        except EOFError as error:
+            raise self._truncated(hdu, int(error.args[0])) from None
+        except OSError as error:
+            what = f"{error.strerror} (at the data of {hdu.where})"
+            raise OSError(error.errno, what, self.path) from error
 
     def _claim(self, hdu: Hdu, offset: int, size: int) -> None:
         """Refuse bytes that the file cannot have, before memory is taken for them."""
@@ -267,7 +332,7 @@ class FitsFile:
         return FileFormatError(f"{hdu.where}: is truncated: {what}")
 
     def _fill(
-        self, hdu: Hdu, offset: int, target: NDArray[np.uint8], summed: "_Summed | None"
+        self, hdu: Hdu, offset: int, target: NDArray[np.uint8], summed: Summed | None
     ) -> None:
         """Read bytes of the data of an HDU, from ``offset`` in them on."""
         if summed is not None:
@@ -339,58 +404,6 @@ class FitsFile:
             raise FileFormatError(f"{self.path}: {what}, it begins with {bytes(rest[:9])!r}")
 
 
-class _Summed:
-    """The sum of an HDU, added up while it is read."""
-
-    def __init__(self, file: FitsFile, hdu: Hdu) -> None:
-        self._file = file
-        self._hdu = hdu
-        self._sum = 0
-        self.done = 0
-
-    def add(self, offset: int, data: NDArray[np.uint8]) -> None:
-        self._sum = datasum(data, self._sum, offset)
-        self.done = offset + len(data)
-
-    def up_to(self, offset: int) -> None:
-        """Add the bytes that nobody reads, from the last that were added on."""
-        buffer = np.empty(max(min(_BAND, offset - self.done), 0), np.uint8)
-        while self.done < offset:
-            data = buffer[: min(_BAND, offset - self.done)]
-            count = self._file._source.read_into(self._hdu.data_start + self.done, data.data)
-            if count == 0:  # what a file lacks behind its last pixel counts as zeros
-                self.done = offset
-                return
-            data[count:] = 0
-            self.add(self.done, data)
-
-    def total(self, verify: bool) -> int:
-        """Return the sum of all data of the HDU, compared with what the header states."""
-        hdu = self._hdu
-        self.up_to(hdu.end - hdu.data_start)
-        if verify:
-            self._verify()
-        return self._sum
-
-    def _verify(self) -> None:
-        hdu = self._hdu
-        problems = []
-        stated = str(hdu.cards.get("DATASUM", "")).strip()
-        if stated and stated != str(self._sum):
-            problems.append(f"DATASUM is {stated!r}, the data add up to {self._sum}")
-        stated = str(hdu.cards.get("CHECKSUM", "")).strip()
-        total = datasum(hdu.raw, self._sum)
-        if stated and total not in (0, 0xFFFFFFFF):
-            problems.append(f"CHECKSUM is {stated!r}, but the HDU adds up to {total}, not to -0")
-        if not problems:
-            return
-        text = f"{hdu.where}: {'; '.join(problems)}"
-        if self._file.checksum == "warn":
-            _log.warning("%s", text)
-            return
-        raise FileFormatError(f'{text} (checksum="warn" reads it nevertheless)')
-
-
 def _row_range(rows: tuple[int, int] | slice | None, count: int) -> tuple[int, int]:
     if rows is None:
         return 0, count
@@ -399,24 +412,3 @@ def _row_range(rows: tuple[int, int] | slice | None, count: int) -> tuple[int, i
     if step != 1:
         raise ValueError(f"rows have step {step}, wanted 1")
     return first, max(first, end)
-
-
-def _bands(
-    starts: NDArray[np.int64], ends: NDArray[np.int64], across: int
-) -> Iterator[tuple[int, int, int, int]]:
-    """Yield tiles to decode together: the first, the one behind the last, their bytes' ends.
-
-    A band holds whole rows of tiles, no more bytes than needed to keep in a cache. Tiles that
-    do not lie in order make one band.
-    """
-    count = len(starts)
-    if (ends[:-1] > starts[1:]).any():
-        yield 0, count, int(starts.min()), int(ends.max())
-        return
-    first = 0
-    while first < count:
-        low = int(starts[first])
-        fit = int(np.searchsorted(ends, low + _BAND, side="right"))
-        end = max(first + across, fit // across * across)
-        yield first, end, low, int(ends[end - 1])
-        first = end

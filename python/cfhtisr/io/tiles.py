@@ -259,3 +259,50 @@ class TileTable:
             _kernels.decode_tiles(code, tiles, grid, self.coding, self.scaling, out)  # type: ignore[arg-type]
         except ValueError as error:
             raise FileFormatError(f"{self.where}: {error}") from None
+
+    def read(
+        self,
+        descriptor: int,
+        heap: int,
+        tiles: Tiles,
+        first_row: int,
+        out: NDArray[Any],
+        summed: tuple[int, int, int] | None,
+    ) -> int:
+        """Decode tiles that lie in a file into rows, from ``first_row`` on.
+
+        Parameters
+        ----------
+        descriptor : int
+            The open file.
+        heap : int
+            Where in the file the heap begins [byte].
+        tiles : Tiles
+            The tiles of these rows.
+        first_row : int
+            The first row.
+        out : ndarray, shape (rows, columns)
+            Where to put them.
+        summed : (heap, first, end), optional
+            Place of the heap in the data of the HDU, and the bytes of the data to sum.
+
+        Returns
+        -------
+        sum : int
+            Their sum; 0 if it is not wanted.
+        """
+        grid = (self.columns, self.rows, self.tile_columns, self.tile_rows, first_row)
+        columns = tiles.part(0, len(tiles.starts), 0)
+        try:
+            return _kernels.read_tiles(
+                descriptor,
+                heap,
+                columns,  # type: ignore[arg-type]
+                grid,
+                self.coding,
+                self.scaling,
+                out,
+                summed,
+            )
+        except ValueError as error:
+            raise FileFormatError(f"{self.where}: {error}") from None
