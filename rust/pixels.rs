@@ -1,8 +1,12 @@
 //! Stored FITS pixels, big-endian, and the values that they stand for.
 
+use ndarray::parallel::prelude::*;
+use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
 
+use crate::checksum::Sum;
 use crate::error::KernelError;
+use crate::rows::together;
 use crate::simd::dispatched;
 
 /// Pixels that one task converts: their bytes fit the cache next to the processor.
@@ -191,6 +195,36 @@ dispatched! {
             target.copy_from_slice(value.bytes().as_ref());
         }
     }
+}
+
+/// Store rows of pixels one after another, in parallel; the sum of their bytes, which begin at a
+/// whole word of their unit, comes back.
+///
+/// # Errors
+///
+/// [`KernelError::Value`] when `bytes` are not as many as the pixels need.
+pub fn pack_rows<T: Stored + Send + Sync>(
+    values: ArrayView2<'_, T>,
+    bytes: &mut [u8],
+) -> Result<Sum, KernelError> {
+    let row = values.ncols() * T::PIXEL.size();
+    if bytes.len() != values.nrows() * row {
+        let problem = format!("are {}, for {} pixels", bytes.len(), values.len());
+        return Err(KernelError::Value { name: "bytes", problem });
+    }
+    if bytes.is_empty() {
+        return Ok(Sum::default());
+    }
+    // A multiple of four rows is a whole number of words.
+    let step = (2 * PIECE / row).max(1).next_multiple_of(4);
+    let bands = values.axis_chunks_iter(Axis(0), step).into_par_iter();
+    let sums = bands.zip(bytes.par_chunks_mut(step * row)).map(|(band, bytes)| {
+        for (values, bytes) in band.rows().into_iter().zip(bytes.chunks_exact_mut(row)) {
+            pack(&together(values), bytes);
+        }
+        Sum::of(bytes, 0)
+    });
+    Ok(sums.sum())
 }
 
 /// Make samples from stored pixels, on this thread.

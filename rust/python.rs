@@ -146,7 +146,7 @@ mod _kernels {
     #[pymodule_export]
     use super::checksum::{datasum, sum_file};
     #[pymodule_export]
-    use super::codec::{decode_tiles, read_pixels, read_tiles, unpack_pixels};
+    use super::codec::{decode_tiles, pack_pixels, read_pixels, read_tiles, unpack_pixels};
     #[pymodule_export]
     use super::conversion::to_float;
     #[pymodule_export]

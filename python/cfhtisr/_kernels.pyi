@@ -36,6 +36,7 @@ __all__ = [
     "overscan_integer_median",
     "overscan_outlier_rows",
     "overscan_residual",
+    "pack_pixels",
     "place",
     "read_pixels",
     "read_tiles",
@@ -134,6 +135,7 @@ def read_tiles(
     out: NDArray[Any],
     summed: tuple[int, int, int] | None,
 ) -> int: ...
+def pack_pixels(values: NDArray[Any], bytes: _U8) -> int: ...
 def unpack_pixels(
     bytes: _U8, bitpix: int, scaling: tuple[float, float, int | None] | None, out: NDArray[Any]
 ) -> None: ...

@@ -1,4 +1,4 @@
-use numpy::{PyReadonlyArray1, PyReadwriteArray1, PyReadwriteArray2};
+use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray1, PyReadwriteArray2};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -209,4 +209,28 @@ fn read_tiles_of(tiles: &PyTiles<'_>) -> PyResult<Vec<Tile>> {
         Ok(Tile { start, length, store, quantization })
     };
     Ok(places.map(tile).collect::<Result<_, _>>()?)
+}
+
+/// Store pixels as FITS wants them, and return the sum of their bytes; see `cfhtisr.io`.
+///
+/// `values` are f32, i32 or u16, the last with `BZERO` 32768.
+#[pyfunction]
+pub(crate) fn pack_pixels<'py>(
+    py: Python<'py>,
+    values: &Bound<'py, PyAny>,
+    mut bytes: PyReadwriteArray1<'py, u8>,
+) -> PyResult<u32> {
+    let bytes = bytes.as_slice_mut()?;
+    macro_rules! attempt {
+        ($type:ty) => {
+            if let Ok(values) = values.extract::<PyReadonlyArray2<'_, $type>>() {
+                let values = values.as_array();
+                return detached(py, || pixels::pack_rows(values, bytes).map(Sum::value));
+            }
+        };
+    }
+    attempt!(f32);
+    attempt!(i32);
+    attempt!(u16);
+    Err(PyTypeError::new_err("values hold another type than float32, int32 and uint16"))
 }

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 from numpy.testing import assert_array_equal
 
 from cfhtisr import _kernels
+from cfhtisr.io.checksum import datasum
 from oracle import codec as oracle
+from strategies import shapes, strided
 
 TYPES = {1: ("u1", 8), 2: ("i2", 16), 4: ("i4", 32)}
 NONE = np.empty(0, np.float64), np.empty(0, np.float64), np.empty(0, np.int64)
@@ -199,3 +202,24 @@ def test_results_do_not_depend_on_threads():
             assert_array_equal(out ^ 0x8000, image)
     finally:
         _kernels.set_num_threads(0)
+
+
+@given(st.data(), st.sampled_from([("f4", "f"), ("i4", "i"), ("u2", "H")]), shapes(max_side=9))
+def test_packed_pixels_equal_the_oracle(data, kinds, shape):
+    kind, letter = kinds
+    values = data.draw(strided(data.draw(npst.arrays(kind, shape))))
+    octets = np.empty(values.nbytes, np.uint8)
+    total = _kernels.pack_pixels(values, octets)
+    wanted = oracle.pack(values.ravel().tolist(), letter)
+    if letter == "f":  # which of the NaNs it is does not survive a conversion to double
+        assert_array_equal(octets.view(">f4"), np.frombuffer(wanted, ">f4"))
+        wanted = octets.tobytes()
+    assert octets.tobytes() == wanted
+    assert total == datasum(wanted)
+
+
+def test_pixels_are_packed_whole():
+    with pytest.raises(ValueError, match="bytes are 3, for 2 pixels"):
+        _kernels.pack_pixels(np.zeros((1, 2), np.float32), np.empty(3, np.uint8))
+    with pytest.raises(TypeError, match="float32, int32 and uint16"):
+        _kernels.pack_pixels(np.zeros((1, 2), np.float64), np.empty(16, np.uint8))

@@ -102,3 +102,10 @@ def dequantize(stored, scale, zero, blank, method, tile, dither0, table):
 def unshuffle(data, size):
     count = len(data) // size
     return bytes(data[byte * count + n] for n in range(count) for byte in range(size))
+
+
+def pack(values, kind):
+    """Return pixels as FITS stores them, 16 bits with an offset of 32768."""
+    if kind == "H":
+        return b"".join(struct.pack(">h", value - 32768) for value in values)
+    return b"".join(struct.pack(f">{kind}", value) for value in values)

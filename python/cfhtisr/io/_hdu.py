@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from cfhtisr import _kernels
 from cfhtisr.io import checksum
 from cfhtisr.io._cards import card
 from cfhtisr.io._checksum import BLOCK, encoded
@@ -60,6 +61,9 @@ _TYPES = {
     "i8": (64, 0), "u8": (64, 2**63),
     "f4": (-32, 0), "f8": (-64, 0),
 }  # fmt: skip
+
+_PACKED = (np.float32, np.int32, np.uint16)
+"""Pixels that a kernel stores and sums up in one go."""
 
 _FORMS = {"i2": "I", "i4": "J", "i8": "K", "f4": "E", "f8": "D"}
 
@@ -157,12 +161,17 @@ def _write_data(file: AtomicFile, array: Pixels) -> int:
     row = array.nbytes // array.shape[0]
     # A multiple of four rows is a whole number of the words that are summed.
     step = max(_BAND // row // 4 * 4, 4)
+    packs = array.ndim == 2 and array.dtype in _PACKED
     zero = _TYPES[array.dtype.str[1:]][1]
     buffer = np.empty(min(step, array.shape[0]) * row, np.uint8)
     total = 0
     for begin in range(0, array.shape[0], step):
         band = array[begin : begin + step]
         octets = buffer[: band.nbytes]
+        if packs:
+            total = checksum.added(total, _kernels.pack_pixels(band, octets))
+            file.write(octets.data)
+            continue
         if zero:
             # To subtract half the range is to turn the first bit over.
             unsigned = np.dtype(f"u{itemsize}")

@@ -1,12 +1,24 @@
 """The sums behind the DATASUM and CHECKSUM cards of FITS."""
 
-__all__ = ["datasum"]
+__all__ = ["added", "datasum"]
 
 from typing import Any
 
 import numpy as np
 
 from cfhtisr import _kernels
+
+
+def added(one: int, other: int) -> int:
+    """Return the sum of two pieces of a unit, each of which begins with a whole word.
+
+    Examples
+    --------
+    >>> added(0xFFFFFFFF, 1)
+    1
+    """
+    total = one + other
+    return (total & 0xFFFFFFFF) + (total >> 32)
 
 
 def datasum(buffer: Any, start: int = 0, offset: int = 0) -> int:
