@@ -15,6 +15,7 @@ pub mod codec;
 pub mod conversion;
 pub mod crosstalk;
 pub mod dither;
+pub mod encode;
 pub mod error;
 pub mod fringe;
 pub mod fused;

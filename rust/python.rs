@@ -15,6 +15,7 @@ mod checksum;
 mod codec;
 mod conversion;
 mod crosstalk;
+mod encode;
 mod fringe;
 mod fused;
 mod inflate;
@@ -94,6 +95,8 @@ mod _kernels {
     use super::conversion::to_float;
     #[pymodule_export]
     use super::crosstalk::subtract_crosstalk;
+    #[pymodule_export]
+    use super::encode::encode_rows;
     #[pymodule_export]
     use super::fringe::measure_fringe;
     #[pymodule_export]

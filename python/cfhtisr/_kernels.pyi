@@ -16,6 +16,7 @@ __all__ = [
     "datasum",
     "decode_tiles",
     "divide_flat",
+    "encode_rows",
     "fill_bad_regions",
     "grow",
     "interpolate_boxes",
@@ -117,6 +118,14 @@ def subtract_crosstalk(
     level: float,
     flag: int,
 ) -> None: ...
+
+# encode
+def encode_rows(
+    pixels: NDArray[Any],
+    columns: int,
+    first: int,
+    coding: tuple[str, str | None, float, int],
+) -> tuple[_U8, _I64, _U8, _F64, _F64]: ...
 
 # fringe
 def measure_fringe(
