@@ -1,5 +1,7 @@
 //! Floats that become integers: the step follows from the noise of the row.
 
+use std::array::from_fn;
+
 use super::select::ranked;
 use crate::dither::{self, Method};
 use crate::simd::dispatched;
@@ -106,12 +108,9 @@ dispatched! {
         let mut others = [f32::NAN; 16];
         others[..rest.len()].copy_from_slice(rest);
         for chunk in chunks.iter().chain([&others]) {
-            for lane in 0..16 {
-                let pixel = chunk[lane];
-                low[lane] = if pixel < low[lane] { pixel } else { low[lane] };
-                high[lane] = if pixel > high[lane] { pixel } else { high[lane] };
-                nans += u32::from(pixel.is_nan());
-            }
+            low = from_fn(|lane| if chunk[lane] < low[lane] { chunk[lane] } else { low[lane] });
+            high = from_fn(|lane| if chunk[lane] > high[lane] { chunk[lane] } else { high[lane] });
+            nans += chunk.iter().map(|pixel| u32::from(pixel.is_nan())).sum::<u32>();
         }
         let least = low.into_iter().fold(f32::INFINITY, f32::min);
         let most = high.into_iter().fold(f32::NEG_INFINITY, f32::max);

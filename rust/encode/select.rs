@@ -1,9 +1,11 @@
 //! The middle one of many numbers, found by counting.
 
+use std::array::from_fn;
+
 use crate::simd::dispatched;
 
-/// So few are sorted rather than counted again.
-const FEW: usize = 64;
+/// So few are gone through one by one rather than halved again.
+const FEW: usize = 4;
 
 /// The number of rank `rank`, from 0, in the order of size; none where there are fewer.
 ///
@@ -37,24 +39,13 @@ pub fn ranked(values: &[u32], rank: usize, hint: u32) -> Option<u32> {
             (low, below) = (guess + 1, count);
         }
     }
-    if low == high {
-        return Some(low);
-    }
-    let mut few = [0; FEW];
-    let mut found = 0;
-    for chunk in values.chunks(16) {
-        if count_between(chunk, low, high) > 0 {
-            for value in chunk.iter().filter(|value| (low..=high).contains(value)) {
-                if let Some(place) = few.get_mut(found) {
-                    *place = *value;
-                }
-                found += 1;
-            }
+    loop {
+        let value = least_from(values, low);
+        if count_to(values, value) > rank || value == u32::MAX {
+            return Some(value);
         }
+        low = value + 1;
     }
-    let few = few.get_mut(..found)?;
-    few.sort_unstable();
-    few.get(rank - below).copied()
 }
 
 /// The part of `span` that `rank` is of `count`.
@@ -66,17 +57,21 @@ fn interpolated(rank: usize, count: usize, span: u32) -> u32 {
 dispatched! {
     /// How many are no larger than `limit`.
     fn count_to(values: &[u32], limit: u32) -> usize {
-        // The lanes of bits that compare as signed ones do in every set of instructions.
-        values.chunks(1 << 16).map(|chunk| {
-            chunk.iter().map(|value| u32::from(*value <= limit)).sum::<u32>() as usize
-        }).sum()
+        let count = |chunk: &[u32]| chunk.iter().map(|value| u32::from(*value <= limit)).sum::<u32>();
+        values.chunks(1 << 16).map(|chunk| count(chunk) as usize).sum()
     }
-}
 
-#[inline(always)]
-#[allow(clippy::inline_always, reason = "a chunk is a few registers")]
-fn count_between(values: &[u32], low: u32, high: u32) -> u32 {
-    values.iter().map(|value| u32::from((low..=high).contains(value))).sum()
+    /// The smallest that is no smaller than `limit`.
+    fn least_from(values: &[u32], limit: u32) -> u32 {
+        let reach = |value: u32| if value < limit { u32::MAX } else { value };
+        // Lanes of their own, since compilers part no minimum into some by themselves.
+        let mut lanes = [u32::MAX; 16];
+        let (chunks, rest) = values.as_chunks::<16>();
+        for chunk in chunks {
+            lanes = from_fn(|lane| lanes[lane].min(reach(chunk[lane])));
+        }
+        rest.iter().map(|value| reach(*value)).chain(lanes).fold(u32::MAX, u32::min)
+    }
 }
 
 #[cfg(test)]
