@@ -1,8 +1,9 @@
 """Arguments that several subcommands share."""
 
-__all__ = ["add_configuration", "positive"]
+__all__ = ["add_configuration", "positive", "positive_number"]
 
 import argparse
+import math
 
 
 def positive(text: str) -> int:
@@ -13,6 +14,17 @@ def positive(text: str) -> int:
         number = 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return number
+
+
+def positive_number(text: str) -> float:
+    """Read a finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not (number > 0 and math.isfinite(number)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return number
 
 

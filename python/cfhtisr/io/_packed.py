@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from cfhtisr import _kernels
 from cfhtisr.errors import UnknownChoiceError
-from cfhtisr.io import checksum
+from cfhtisr.io import _hdu, checksum
 from cfhtisr.io._cards import card
 from cfhtisr.io._checksum import BLOCK, encoded
-from cfhtisr.io import _hdu
 from cfhtisr.io._hdu import Pixels, header_of
 from cfhtisr.io.atomic import AtomicFile
 
@@ -146,8 +145,10 @@ def _write_packed(
     size = pixels.nbytes // pixels.shape[0]
     # Whole words of the sums, so that the first band has one whatever the width.
     step = max(_BAND // size // 4 * 4, 4)
-    coding, seed = (algorithm, None, 0.0, 1), 1
+    coding: tuple[str, str | None, float, int] = (algorithm, None, 0.0, 1)
+    seed = 1
     heap = total = 0
+    own: list[str] = []
     for begin in range(0, pixels.shape[0], step):
         band = np.ascontiguousarray(pixels[begin : begin + step])
         if begin == 0:
@@ -212,4 +213,4 @@ def _own_cards(cards: list[str], pixels: Pixels, algorithm: str, seed: int | Non
         own.append(card("ZBLANK", _BLANK, "the integer of a NaN"))
     elif pixels.dtype.kind == "f":
         own.append(card("ZQUANTIZ", "NONE", "every bit is kept"))
-    return own + [one for one in cards if not one[:8].rstrip().rstrip("0123456789") in _IMAGE]
+    return own + [one for one in cards if one[:8].rstrip().rstrip("0123456789") not in _IMAGE]
