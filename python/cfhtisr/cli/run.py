@@ -45,8 +45,8 @@ output lists it. A product needs 113 MB per CCD; memory is about 0.7 GB per proc
 --compress lossless keeps every bit in half the space. --compress rice needs a seventh: the
 pixels of image and variance are rounded to steps of 1/16 of the noise of their row (--quantize
 16), dithered so that no average shifts; the mask, NaN, and rows without noise keep every bit.
-With 16 steps the noise grows by 0.02 %, with 4, as fpack has it, by 0.3 %, in two thirds of
-the space. Products stay .fits; astropy, fitsio, DS9 and cfhtisr read them as they are.
+With 16 steps the noise grows by 0.02 %, with 4, as fpack has it, by 0.3 %, in three
+quarters of the space. Products stay .fits; astropy, fitsio, DS9 and cfhtisr read them as they are.
 """
 
 
