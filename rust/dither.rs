@@ -10,7 +10,7 @@ use crate::simd::dispatched;
 const COUNT: usize = 10_000;
 
 /// The stored integer that `SUBTRACTIVE_DITHER_2` keeps for an exact zero.
-const ZERO: i32 = -2_147_483_646;
+pub(crate) const ZERO: i32 = -2_147_483_646;
 
 /// The standard's random numbers, 0 to 1, of a generator that it spells out.
 #[allow(clippy::cast_possible_truncation, reason = "the standard's table is float32")]
@@ -135,6 +135,13 @@ dispatched! {
             Some(numbers) => each!(value, random, numbers, dithered(value, *random)),
         }
     }
+}
+
+/// The random numbers of a tile, lap by lap: each slice is followed by the next one.
+///
+/// `seed` is the number of the tile, from 0, plus `ZDITHER0` less 1.
+pub(crate) fn laps(seed: usize) -> impl Iterator<Item = &'static [f32]> {
+    (seed % COUNT..COUNT).chain((0..COUNT).cycle()).map(|seed| &TABLE[start(seed)..])
 }
 
 /// Where in the table a tile, or the next lap of a long one, begins.

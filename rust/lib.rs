@@ -16,6 +16,7 @@ pub mod codec;
 pub mod conversion;
 pub mod crosstalk;
 pub mod dither;
+pub mod encode;
 pub mod error;
 pub mod file_rows;
 pub mod flags;

@@ -16,6 +16,7 @@ mod checksum;
 mod codec;
 mod conversion;
 mod crosstalk;
+mod encode;
 mod flags;
 mod fringe;
 mod fused;
@@ -151,6 +152,8 @@ mod _kernels {
     use super::conversion::to_float;
     #[pymodule_export]
     use super::crosstalk::subtract_crosstalk;
+    #[pymodule_export]
+    use super::encode::encode_rows;
     #[pymodule_export]
     use super::flags::{any_without, count_planes};
     #[pymodule_export]

@@ -44,6 +44,18 @@ impl Width {
         self.bytes
     }
 
+    /// Bits that hold the choice of a block.
+    #[must_use]
+    pub fn choice(self) -> u32 {
+        self.choice
+    }
+
+    /// The choice that stores differences whole.
+    #[must_use]
+    pub fn whole(self) -> u32 {
+        self.whole
+    }
+
     /// The most pixels that `length` bytes of code can hold.
     #[must_use]
     pub fn most_pixels(self, length: usize, block: usize) -> usize {

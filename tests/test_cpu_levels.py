@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import cfhtisr
-from cfhtisr import Box2I, MaskedImage
+from cfhtisr import Box2I, MaskedImage, _kernels
 from cfhtisr.isr import (
     amp_offset,
     calibration,
@@ -47,6 +47,11 @@ def digest():
         calibration.divide_flat(target, flat, 1.1)
     for array in target.getArrays():
         made.update(array.tobytes())
+    for array in (*target.getArrays(), np.rint(bias.image.array)):
+        dither = None if array.dtype == np.int32 else "SUBTRACTIVE_DITHER_1"
+        for coding in (("RICE_1", dither, 4.0, 7), ("GZIP_2", None, 0.0, 1)):
+            for part in _kernels.encode_rows(array.reshape(-1), array.shape[1], 0, coding):
+                made.update(part.tobytes())
     image = frame(1200, 9).image.array
     strip = frame(1000, 3, (300, 32))
     large = frame(1200, 9, (300, 900)).image.array

@@ -18,6 +18,7 @@ __all__ = [
     "datasum",
     "decode_tiles",
     "divide_flat",
+    "encode_rows",
     "fill_bad_regions",
     "flag_overscan_outliers",
     "grow",
@@ -157,6 +158,14 @@ def subtract_crosstalk(
 # flags
 def any_without(mask: _I32, some: int, none: int) -> bool: ...
 def count_planes(mask: _I32) -> list[int]: ...
+
+# encode
+def encode_rows(
+    pixels: NDArray[Any],
+    columns: int,
+    first: int,
+    coding: tuple[str, str | None, float, int],
+) -> tuple[_U8, _I64, _U8, _F64, _F64]: ...
 
 # fringe
 def measure_fringe(

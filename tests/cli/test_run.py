@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 from astropy.io import fits
+from numpy.testing import assert_array_equal
 
 from cfhtisr import read_exposure
 from cfhtisr.cli.main import main
@@ -122,6 +123,8 @@ def test_what_is_finished_is_skipped(files, corrected, tmp_path, capsys):
     [
         ["-c", "overscanFitType=MEDIAN"],
         ["--units", "electron"],
+        ["--compress", "lossless"],
+        ["--compress", "rice"],
         ["-c", "growSaturationFootprintSize=2"],
         "without bias",
         "other defects",
@@ -147,6 +150,47 @@ def test_what_was_made_otherwise_is_done_again(
         words += other
     assert run(files.raw, out, *words) == 0
     assert "1 done, 0 skipped, 0 failed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("layout", ["ccd", "mosaic"])
+def test_compressed_products(layout, files, corrected, tmp_path, capsys):
+    words = [*calibrations(files), "--ccd", "7", "--format", layout]
+    plain = read_exposure(product(files, corrected, 7))
+    made = {}
+    for mode in ("none", "lossless", "rice"):
+        out = tmp_path / mode
+        assert run(files.raw, out, *words, "--compress", mode) == 0
+        (path,) = out.glob("*.fits")
+        made[mode] = path.read_bytes()
+        assert verify(path) == []
+        back = read_exposure(path, 7)
+        assert_array_equal(back.mask.array, plain.mask.array)
+        if mode == "rice":
+            off = np.abs(back.image.array - plain.image.array)
+            assert 0 < np.nanmax(off) < 5
+            assert back.provenance["COMPRESS"] == "rice 16.0"
+        else:
+            assert_array_equal(back.image.array, plain.image.array)
+        capsys.readouterr()
+        assert run(files.raw, out, *words, "--compress", mode) == 0
+        assert "0 done, 1 skipped" in capsys.readouterr().out
+        # With one byte changed it is made again, the same.
+        damaged = bytearray(made[mode])
+        damaged[len(damaged) // 2] ^= 1
+        path.write_bytes(damaged)
+        assert run(files.raw, out, *words, "--compress", mode) == 0
+        assert "1 done, 0 skipped" in capsys.readouterr().out
+        assert path.read_bytes() == made[mode]
+    assert len(made["rice"]) < len(made["lossless"]) < len(made["none"])
+    assert run(files.raw, tmp_path / "rice", *words, "--compress", "rice", "--quantize", "4") == 0
+    assert "1 done, 0 skipped" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("steps", ["0", "-1", "nan", "many"])
+def test_steps_that_are_none(steps, files, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(files.raw, tmp_path, "--compress", "rice", "--quantize", steps)
+    assert f"--quantize: {steps!r} is not a number above 0" in capsys.readouterr().err
 
 
 def test_products_in_electrons(files, corrected, tmp_path):

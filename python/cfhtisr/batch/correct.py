@@ -25,6 +25,7 @@ from cfhtisr.config_files import changed, values_of
 from cfhtisr.errors import UnknownChoiceError
 from cfhtisr.images import Exposure, MaskedImage
 from cfhtisr.io import open_raw, write_exposure
+from cfhtisr.io._packed import QUANTIZE, Mode, Packing
 from cfhtisr.io.exposure_file import read_provenance
 from cfhtisr.io.mosaic import MosaicWriter
 from cfhtisr.io.picture_file import write_picture
@@ -60,6 +61,10 @@ class Plan:
         Write weight and flag maps of each CCD beside the products.
     units : {"adu", "electron"}
         Units of the products.
+    compress : {None, "lossless", "rice"}
+        How the products are compressed; see `cfhtisr.io.write_exposure`.
+    quantize : float
+        For "rice": the noise of each row in steps of its pixels.
     processed : bool
         Take files that the observatory has processed.
     checksum : {"error", "warn", "ignore"}
@@ -78,6 +83,8 @@ class Plan:
     layout: str = "ccd"
     weight: bool = False
     units: str = "adu"
+    compress: Mode | None = None
+    quantize: float = QUANTIZE
     processed: bool = False
     checksum: Checksum = "error"
     redo: bool = False
@@ -86,6 +93,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "output", Path(self.output))
+        Packing.of(self.compress, self.quantize)  # refuses what there is not
         for name, choices in (("layout", LAYOUTS), ("units", UNITS)):
             if getattr(self, name) not in choices:
                 raise UnknownChoiceError(
@@ -145,6 +153,9 @@ class Worker:
             self._config_facts[f"CONFIG {name}"] = value if type(value) is str else repr(value)
         if plan.units != "adu":
             self._config_facts["UNITS"] = plan.units
+        if plan.compress is not None:
+            steps = f" {plan.quantize!r}" if plan.compress == "rice" else ""
+            self._config_facts["COMPRESS"] = f"{plan.compress}{steps}"
         # Not part of the job: a product with maps is as good where none are wanted.
         self._maps_fact = {MAPS: "weight, flag"} if plan.weight else {}
 
@@ -164,7 +175,13 @@ class Worker:
                     return Outcome(path.name, ccd, "skipped", str(product), warnings=warned)
                 exposure, facts = self._correct(raw, inputs, path, ccd)
                 write_exposure(
-                    exposure, product, overwrite=True, sync=plan.sync, provenance=provenance
+                    exposure,
+                    product,
+                    overwrite=True,
+                    sync=plan.sync,
+                    provenance=provenance,
+                    compress=plan.compress,
+                    quantize=plan.quantize,
                 )
                 self._write_maps(exposure, path, ccd)
             except Exception as error:
@@ -189,6 +206,8 @@ class Worker:
                 overwrite=True,
                 sync=self._plan.sync,
                 provenance=provenance,
+                compress=self._plan.compress,
+                quantize=self._plan.quantize,
             ) as mosaic:
                 made_of = {}
                 for ccd in ccds:

@@ -60,7 +60,8 @@ def undo_product(
 
     Notes
     -----
-    `cfhtisr.isr.undo` states how near the pixels come to what they were.
+    `cfhtisr.isr.undo` states how near the pixels come to what they were; those of a product that
+    was rounded (``compress="rice"``) are that much farther off.
     """
     with FitsFile(product) as file:
         primary = file.hdus[0].header

@@ -1,8 +1,9 @@
 """Arguments that several subcommands share."""
 
-__all__ = ["add_configuration", "positive", "size"]
+__all__ = ["add_configuration", "positive", "positive_number", "size"]
 
 import argparse
+import math
 
 
 def positive(text: str) -> int:
@@ -28,6 +29,17 @@ def size(text: str) -> int:
     if found < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no size, such as 2G or 800M")
     return found
+
+
+def positive_number(text: str) -> float:
+    """Read a finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not (number > 0 and math.isfinite(number)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
 
 
 def add_configuration(parser: argparse.ArgumentParser) -> None:

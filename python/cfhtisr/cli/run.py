@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cfhtisr.cli._ccds import ccd_list
-from cfhtisr.cli.arguments import add_configuration, positive, size
+from cfhtisr.cli.arguments import add_configuration, positive, positive_number, size
 
 if TYPE_CHECKING:
     from cfhtisr.batch import Outcome, Report
@@ -42,6 +42,12 @@ Finished CCDs of the same input and configuration are verified and skipped; --re
 again. A CCD that fails does not keep the others: the exit status is 1 and the end of the
 output lists it. A product needs 113 MB per CCD. Up to four CCDs are worked on at a time, one
 for each thread, so that reading, correcting and writing overlap; each needs about 0.5 GB.
+
+--compress lossless keeps every bit in half the space. --compress rice needs a seventh: the
+pixels of image and variance are rounded to steps of 1/16 of the noise of their row (--quantize
+16), dithered so that no average shifts; the mask, NaN, and rows without noise keep every bit.
+With 16 steps the noise grows by 0.02 %, with 4, as fpack has it, by 0.3 %, in three
+quarters of the space. Products stay .fits; astropy, fitsio, DS9 and cfhtisr read them as they are.
 """
 
 
@@ -79,6 +85,19 @@ def add_parser(commands: Any) -> None:
         choices=["adu", "electron"],
         default="adu",
         help="of the pixels; electrons: times the gain of each amplifier",
+    )
+    group.add_argument(
+        "--compress",
+        choices=["none", "lossless", "rice"],
+        default="none",
+        help="lossless: every bit, half the space; rice: rounded within the noise, a seventh",
+    )
+    group.add_argument(
+        "--quantize",
+        type=positive_number,
+        default=16.0,
+        metavar="Q",
+        help="steps in the noise of a row, for --compress rice; 16",
     )
     group.add_argument("--weight", action="store_true", help="weight and flag maps as well")
     group.add_argument("--report", type=Path, metavar="FILE", help="all outcomes, as JSON")
@@ -133,6 +152,8 @@ def run(options: argparse.Namespace) -> int:
         layout=options.format,
         weight=options.weight,
         units=options.units,
+        compress=None if options.compress == "none" else options.compress,
+        quantize=options.quantize,
         processed=options.processed,
         checksum=options.checksum,
         max_memory=options.max_memory,

@@ -13,7 +13,8 @@ from astropy.io.fits import Header
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.io._cards import MARK, Entry, card, cards_of, merged, text_of
 from cfhtisr.io._checksum import encoded
-from cfhtisr.io._hdu import Hdu, header_of, image_cards, table_cards, write_hdu
+from cfhtisr.io._hdu import Hdu, header_of, image_cards, table_cards
+from cfhtisr.io._packed import QUANTIZE, Mode, Packing, write_hdu
 from cfhtisr.io._parts import parts_of, primary_cards, provenance_hdu
 from cfhtisr.io._tables import Facts
 from cfhtisr.io.atomic import AtomicFile
@@ -77,7 +78,10 @@ class MosaicWriter:
         overwrite: bool = False,
         sync: bool = True,
         provenance: Facts | None = None,
+        compress: Mode | None = None,
+        quantize: float = QUANTIZE,
     ) -> None:
+        self._packing = Packing.of(compress, quantize)
         self.path = os.fspath(path)
         cards = [] if primary is None else primary.cards
         self._primary = Header([one for one in cards if one.keyword not in _COUNTS])
@@ -138,7 +142,7 @@ class MosaicWriter:
             hdus.append((table_cards(rows) + cards_of(named), rows))
         try:
             for hdu in hdus:
-                write_hdu(self._file, *hdu)
+                write_hdu(self._file, *hdu, self._packing)
         except BaseException:
             self.abandon()
             raise
@@ -149,7 +153,7 @@ class MosaicWriter:
         self._check_open()
         self._open = False
         with self._stack:
-            write_hdu(self._file, *provenance_hdu(self._provenance or {}))
+            write_hdu(self._file, *provenance_hdu(self._provenance or {}), None)
             cards = self._primary_cards(list(self.missing))
             used = len("".join(cards)) // 80
             cards += [" " * 80] * (self._reserved - used)
