@@ -39,14 +39,12 @@ def compare(files: Files) -> list[Agreement]:
     inputs = ours.Inputs.of(pixels)
     wanted = numpy_peer.correct(pixels)
     found = [_against(wanted, "kernel", ours.bare(inputs))]
-    if ours.BARE_TAKES_OUT:
-        found.append(_against(wanted, "kernel, reused", ours.bare(inputs, ours.planes())))
+    found.append(_against(wanted, "kernel, reused", ours.bare(inputs, ours.planes())))
     for name, fused in (("task", True), ("task, step by step", False)):
         result = ours.run_task(inputs, ours.make_task(fused=fused))
         found.append(_against(wanted, name, result))
-    if ours.RUN_TAKES_OUT:
-        result = ours.run_task(inputs, ours.make_task(), ours.planes())
-        found.append(_against(wanted, "task, reused", result))
+    result = ours.run_task(inputs, ours.make_task(), ours.planes())
+    found.append(_against(wanted, "task, reused", result))
     last = files.ccds - 1
     wanted = numpy_peer.correct(rolled(pixels, last))
     for form in ("plain", "rice"):

@@ -73,11 +73,9 @@ def _all() -> dict[str, Contender]:
         found[f"limit-{threads}"] = Contender("probe:time_streams", "memory", threads, streams)
         bare, task = ("ours:time_bare", "memory"), ("ours:time_task", "memory")
         add(f"bare-{threads}", *bare, threads=threads)
-        can = "ours:BARE_TAKES_OUT"
-        add(f"bare-reused-{threads}", *bare, threads=threads, reuse=True, needs=can)
+        add(f"bare-reused-{threads}", *bare, threads=threads, reuse=True)
         add(f"task-{threads}", *task, threads=threads)
-        can = "ours:RUN_TAKES_OUT"
-        add(f"task-reused-{threads}", *task, threads=threads, reuse=True, needs=can)
+        add(f"task-reused-{threads}", *task, threads=threads, reuse=True)
         add(f"task-steps-{threads}", *task, threads=threads, fused=False)
         add(f"task-default-{threads}", *task, threads=threads, every_step=True)
     add("numpy", "numpy_peer:time_numpy", "memory")

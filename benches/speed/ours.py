@@ -1,6 +1,5 @@
 """One CCD through cfhtisr, in memory."""
 
-import inspect
 import threading
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ from benches.speed.measure import Result
 from benches.speed.workload import Workload
 from cfhtisr import Box2I, CfhtIsrTask, CfhtIsrTaskConfig, Exposure, MaskedImage
 from cfhtisr.images import Mask
-from cfhtisr.isr import conversion, interpolation, masking, overscan
 from cfhtisr.isr.fused import Batch
 
 SETTINGS = {  # the steps of the workload, and no others
@@ -21,12 +19,6 @@ SETTINGS = {  # the steps of the workload, and no others
     "growSaturationFootprintSize": 0,
     "doSetBadRegions": False,
 }
-
-RUN_TAKES_OUT = "out" in inspect.signature(CfhtIsrTask.run).parameters
-"""Whether the task can write into planes that were there before: ``run(..., out=...)``."""
-
-BARE_TAKES_OUT = False
-"""The same of `bare`; whoever points `bare` at another kernel says it here."""
 
 
 @dataclass
@@ -66,23 +58,18 @@ def _exposure(planes: MaskedImage, seconds: float = 0.0, **facts) -> Exposure:
 
 
 def bare(inputs: Inputs, out: MaskedImage | None = None) -> MaskedImage:
-    """Correct the CCD with the functions of `cfhtisr.isr` alone, without task or header.
+    """Correct the CCD with `cfhtisr.isr` alone, without task or header.
 
     This is the one place that decides what "the bare kernel" is.
     """
-    assert out is None, "see BARE_TAKES_OUT"
-    raw = conversion.to_float(MaskedImage(inputs.pixels.raw))
-    described = workload.detector()
-    flag = Mask.bitmask("SAT")
+    batch, described = Batch(out=out), workload.detector()
+    raw = batch.to_float(MaskedImage(inputs.pixels.raw))
     for amp in described:
-        half = raw.subset(amp.raw_bbox)
-        masking.threshold(half.image, half.mask, amp.saturation, "SAT")
+        batch.threshold(raw.subset(amp.raw_bbox), amp.saturation, "SAT")
         strip = amp.raw_horizontal_overscan_bbox
         rows = Box2I(strip.x0, amp.raw_data_bbox.y0, strip.width, amp.raw_data_bbox.height)
-        data = raw.subset(amp.raw_data_bbox)
-        overscan.correct(data, raw.subset(rows), "MEDIAN_PER_ROW", and_mask=flag)
-    batch = Batch()
-    batch.begin(raw)
+        data, strip = raw.subset(amp.raw_data_bbox), batch.strip(raw, rows)
+        batch.correct_overscan(data, strip, "MEDIAN_PER_ROW", and_mask=Mask.bitmask("SAT"))
     ccd = batch.assemble(raw, described)
     batch.subtract_bias(ccd, inputs.bias.masked_image)
     for amp in described:
@@ -91,10 +78,9 @@ def bare(inputs: Inputs, out: MaskedImage | None = None) -> MaskedImage:
         batch.update_variance(ccd.subset(amp.bbox), amp.gain, amp.read_noise, noise)
     batch.subtract_dark(ccd, inputs.dark.masked_image, workload.EXPOSURE / workload.DARK_TIME)
     batch.divide_flat(ccd, inputs.flat.masked_image, 1.0)
-    batch.flush()
-    masking.mask_boxes(ccd.mask, inputs.boxes, "BAD")
-    masking.mask_nans(ccd.image, ccd.mask, ccd.variance)
-    interpolation.interpolate_mask(ccd.image, ccd.mask, ccd.variance, ("SAT", "BAD", "UNMASKEDNAN"))
+    batch.interpolate_boxes(ccd, inputs.boxes, "BAD")
+    batch.interpolate_mask(ccd, "SAT")
+    batch.interpolate_nans(ccd, "UNMASKEDNAN")
     return ccd
 
 
@@ -111,6 +97,7 @@ def make_task(*, fused: bool = True, every_step: bool = False) -> CfhtIsrTask:
     config = CfhtIsrTaskConfig()
     for name, value in SETTINGS.items() if not every_step else [("doFringe", False)]:
         setattr(config, name, value)
+    config.qa.saveStats = every_step  # of the pixels between two steps, which then part
     task = CfhtIsrTask(config=config)
     task.fused = fused
     return task
