@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(middle(&[]), None);
         for count in 1..60_u16 {
             let mut values: Vec<f32> = (0..count)
-                .map(|i| f32::from(i * 7919 % (count / 2 + 1)) - 5.0)
+                .map(|i| f32::from(i * 919 % (count / 2 + 1)) - 5.0)
                 .chain([0.0, -0.0, 3e38, -3e38])
                 .collect();
             let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
