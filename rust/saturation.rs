@@ -104,7 +104,7 @@ const CEILING: u16 = u16::MAX;
 /// Raw values from here on are counted: below all bins that a pile is compared with.
 const LOWEST: u16 = 59_600;
 /// Pixels that are passed over together when none of them is bright.
-const CHUNK: usize = 64;
+const CHUNK: usize = 32;
 /// Rows of one task.
 const BAND: usize = 64;
 

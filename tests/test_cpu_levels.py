@@ -64,7 +64,7 @@ def digest():
         *statistics.compute(whole, statistics.STATISTICS),
         *statistics.compute(raw, statistics.STATISTICS),
         *saturation.measure_level(raw),
-        *masking.count_planes(target.mask).values(),
+        *_kernels.count_planes(target.mask.array),
         masking.any_without(target.mask, 1, 6),
         *overscan.row_median(strip.image.array, strip.mask.array, 2).tolist(),
         *overscan_quality.odd_edges(strip, 2),

@@ -8,7 +8,7 @@ use super::Sample;
 /// Pixels in a block: 64 KiB of `f32`, so that a copy of one stays in the cache.
 pub(super) const BLOCK: usize = 1 << 14;
 /// Pixels that are looked at together for flags.
-const STRETCH: usize = 64;
+const STRETCH: usize = 32;
 /// Sums that run side by side within a block.
 const LANES: usize = 8;
 /// Blocks up to which pixels that lie apart are gathered once.
@@ -41,7 +41,12 @@ impl<'a, T: Sample> Source<'a, T> {
     pub(super) fn packed(mut self) -> Self {
         let masked = self.mask.is_some() && self.reject != 0;
         if self.flat.is_none() && (masked || self.blocks() <= SMALL) {
-            self.packed = Some(self.map(<[T]>::to_vec));
+            let gathered = |index| {
+                let mut space = Vec::with_capacity(BLOCK);
+                self.block(index, &mut space);
+                space
+            };
+            self.packed = Some((0..self.blocks()).into_par_iter().map(gathered).collect());
         }
         self
     }

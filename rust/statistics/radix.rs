@@ -190,7 +190,8 @@ impl<'s, 'a, T: Key> Frame<'s, 'a, T> {
     #[allow(clippy::cast_possible_truncation, reason = "a rank is an index")]
     fn bracketed(&self, ranks: &[u64]) -> Option<Vec<f64>> {
         let (brackets, found) = self.sifted.get()?.as_ref()?;
-        let mut keys: Vec<Option<Vec<u32>>> = vec![None; brackets.len()];
+        // The keys of each bracket, and how many of the lowest are in their places already.
+        let mut keys: Vec<Option<(Vec<u32>, usize)>> = vec![None; brackets.len()];
         let value = |&rank: &u64| {
             let fits = |held: &sift::Held<T>| {
                 !held.full && held.below <= rank && rank - held.below < held.inside
@@ -200,10 +201,17 @@ impl<'s, 'a, T: Key> Frame<'s, 'a, T> {
             if held.values.is_empty() {
                 return Some(brackets[at].low.value());
             }
-            let keys = keys[at]
-                .get_or_insert_with(|| held.values.iter().map(|value| value.key()).collect());
-            let (_, key, _) = keys.select_nth_unstable((rank - held.below) as usize);
-            Some(value_of::<T>(u64::from(*key)))
+            let whole = || (held.values.iter().map(|value| value.key()).collect(), 0);
+            let (keys, placed) = keys[at].get_or_insert_with(whole);
+            let rank = (rank - held.below) as usize;
+            if rank >= *placed {
+                keys[*placed..].select_nth_unstable(rank - *placed);
+                *placed = rank + 1;
+            } else if rank + 1 < *placed {
+                keys.select_nth_unstable(rank);
+                *placed = rank + 1;
+            }
+            Some(value_of::<T>(u64::from(keys[rank])))
         };
         ranks.iter().map(value).collect()
     }

@@ -18,7 +18,7 @@ const SHARE: usize = 16;
 /// The fewest usable pixels of the sample that are worth a guess.
 const LEAST: usize = 1 << 10;
 /// How far beside its place in the sample a bracket reaches, in standard deviations of the rank.
-const REACH: f64 = 4.0;
+const REACH: f64 = 3.0;
 /// Pixels of a block that one bracket may hold.
 const ROOM: usize = BLOCK / 2;
 /// Pixels that are compared before any is gathered.

@@ -118,7 +118,7 @@ def strips(draw):
 def test_columns_equal_the_oracle(strip, reject, stride):
     noise, means, counts = _kernels.overscan_columns(*strip, reject, stride)
     wanted = oracle.columns(*(plane.tolist() for plane in strip), reject, stride)
-    # differences of pixels are float32 here, doubles there
+    # the mean of a middle pair is a float32 here, a double there
     assert noise == pytest.approx(wanted[0], rel=1e-6, nan_ok=True)
     assert abs(counts - np.array(wanted[2])).sum() <= 2
     if counts.tolist() == wanted[2]:

@@ -12,12 +12,16 @@ def finite(values):
     return [value for value in values if math.isfinite(value)]
 
 
+def row_levels(image, mask, reject):
+    return [statistics.as_float32(v) for v in overscan.row_median(image, mask, reject)]
+
+
 def rest(image, mask, reject):
     """Return the pixels less the median of their row, NaN where they are excluded."""
-    levels = overscan.row_median(image, mask, reject)
+    levels = row_levels(image, mask, reject)
     return [
         [
-            p - level if math.isfinite(p) and not f & reject else math.nan
+            statistics.as_float32(p - level) if math.isfinite(p) and not f & reject else math.nan
             for p, f in zip(pixels, flags, strict=True)
         ]
         for pixels, flags, level in zip(image, mask, levels, strict=True)
@@ -45,7 +49,7 @@ def columns(image, mask, reject, stride):
 
 def outlier_rows(image, mask, reject, n_sigma):
     """Return the numbers of the rows that are odd."""
-    levels = overscan.row_median(image, mask, reject)
+    levels = row_levels(image, mask, reject)
     sizes = [[abs(v) for v in finite(row)] for row in rest(image, mask, reject)]
     wide = [sum(row) / max(1, len(row)) for row in sizes]
     usable = [row for row, level in enumerate(levels) if math.isfinite(level)]
@@ -57,7 +61,7 @@ def outlier_rows(image, mask, reject, n_sigma):
     for row, level in enumerate(levels):
         places = [abs(row + step) for step in range(-5, 6) if step]
         near = finite(levels[2 * last - at if at > last else at] for at in places)
-        off.append(level - median(near) if near else math.nan)
+        off.append(statistics.as_float32(level - median(near)) if near else math.nan)
     far = n_sigma * scatter(off)
     return [row for row in usable if wide[row] > limit and abs(off[row]) > far]
 
