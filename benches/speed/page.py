@@ -9,7 +9,7 @@ _HEAD = """\
 # How fast cfhtisr is
 
 Every number on this page was measured by one run of `make {target}`. Rounds: {rounds},
-{exposures} of them with whole exposures. In each round every contender ran once, in its own process;
+{exposures} with whole exposures. In each round every contender ran once, in a process of its own;
 quotients and differences are taken within a round, and the median of the rounds is shown, with the
 least and the greatest in brackets. Times depend on the machine. Quotients do so less: quote those.
 
