@@ -10,7 +10,6 @@ from benches.speed.exposure import Files
 from benches.speed.workload import BAD, NAN, SAT, Workload, rolled
 
 CLOSE = 0.01  # ADU, of pixels that nobody interpolated
-FLAGS = SAT | BAD | NAN
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,9 @@ def compare(files: Files) -> list[Agreement]:
 
 def _against(wanted, name: str, planes, variance: bool = True) -> Agreement:
     image, mask, noise = planes.getArrays()
-    different = int(((mask ^ wanted[1]) & FLAGS != 0).sum())
+    # A pixel without a number in a defect is repaired with the defect, and never flagged as such.
+    looked_at = np.where(wanted[1] & (SAT | BAD), SAT | BAD, SAT | BAD | NAN)
+    different = int(((mask ^ wanted[1]) & looked_at != 0).sum())
     if different:
         raise RuntimeError(f"{name}: {different} pixels have other flags than careful NumPy's")
     good = (mask == 0) & (wanted[1] == 0)

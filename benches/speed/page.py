@@ -8,8 +8,8 @@ from benches.speed.goals import ROWS, TABLES, Round, Row, Table, middle
 _HEAD = """\
 # How fast cfhtisr is
 
-Every number on this page was measured by one run of `make {target}`: {rounds} rounds, of
-which {exposures} with whole exposures. In each round every contender ran once, in its own process;
+Every number on this page was measured by one run of `make {target}`. Rounds: {rounds},
+{exposures} with whole exposures. In each round every contender ran once, in a process of its own;
 quotients and differences are taken within a round, and the median of the rounds is shown, with the
 least and the greatest in brackets. Times depend on the machine. Quotients do so less: quote those.
 
@@ -40,6 +40,7 @@ def render(told: Mapping) -> str:
     ]
     lines += ["| machine | |", "| --- | --- |"]
     lines += [f"| {name} | {text} |" for name, text in told["machine"].items()]
+    lines += [f"| free for us | {_free(rounds)} |"]
     lines += [
         "",
         "Greatest distance from careful NumPy where nothing is interpolated; flags agree:",
@@ -78,7 +79,7 @@ def _cells(row: Row, rounds: Sequence[Round]) -> tuple[str, str, str]:
     shown = "" if goal is None else row.at_most if isinstance(row.at_most, str) else row.shown(goal)
     values = row.values(rounds)
     if not values:
-        return "not yet", shown, "" if goal is None else "no"
+        return "not measured", shown, "" if goal is None else "no"
     text = row.shown(middle(values))
     if len(values) > 1:
         text += f" ({row.shown(min(values))} to {row.shown(max(values))})"
