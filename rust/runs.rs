@@ -38,21 +38,28 @@ pub fn of_row(flags: ArrayView1<'_, i32>, bits: i32) -> Vec<Run> {
 /// The runs of one row of a mask whose flags lie side by side.
 #[must_use]
 pub fn of_slice(flags: &[i32], bits: i32) -> Vec<Run> {
-    const CHUNK: usize = 64; // most of a frame is clean, and a chunk is soon seen to be so
+    // Most of a frame is clean, and a chunk is soon seen to be so.
+    const CHUNK: usize = 64;
+    const PART: usize = 8;
     let mut runs = Vec::new();
     let mut open = None;
     for (index, chunk) in flags.chunks(CHUNK).enumerate() {
         if open.is_none() && chunk.iter().fold(0, |any, flag| any | flag) & bits == 0 {
             continue;
         }
-        for (column, flag) in (index * CHUNK..).zip(chunk) {
-            match (open, flag & bits != 0) {
-                (None, true) => open = Some(column),
-                (Some(first), false) => {
-                    runs.push(Run { first, last: column - 1 });
-                    open = None;
+        for (part, flags) in chunk.chunks(PART).enumerate() {
+            if open.is_none() && flags.iter().fold(0, |any, flag| any | flag) & bits == 0 {
+                continue;
+            }
+            for (column, flag) in (index * CHUNK + part * PART..).zip(flags) {
+                match (open, flag & bits != 0) {
+                    (None, true) => open = Some(column),
+                    (Some(first), false) => {
+                        runs.push(Run { first, last: column - 1 });
+                        open = None;
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
     }

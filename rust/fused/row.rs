@@ -170,9 +170,10 @@ impl Row {
         if self.near.is_empty() {
             return Ok(());
         }
-        let near = std::mem::take(&mut self.near);
+        let mut near = std::mem::take(&mut self.near);
+        runs::join(&mut near); // what the row had itself is among them
         self.flag(&near, bits);
-        self.repair(&runs::of_slice(&self.mask, bits), options)
+        self.repair(&near, options)
     }
 
     /// Flag pixels without a number, repair them, and return how many there were.
