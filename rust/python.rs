@@ -38,7 +38,7 @@ use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pyo3::exceptions::{PyEOFError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyEOFError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::error::KernelError;
@@ -59,10 +59,18 @@ impl From<ReadError> for PyErr {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Short { end } => PyEOFError::new_err(end),
-            ReadError::System(error) => error.into(),
+            ReadError::System(error) => system_error(&error),
             ReadError::Content(problem) => PyValueError::new_err(problem),
         }
     }
+}
+
+/// The `OSError` of a number, for PyO3's own has only a text.
+fn system_error(error: &io::Error) -> PyErr {
+    let text = error.to_string();
+    let Some(number) = error.raw_os_error() else { return PyOSError::new_err(text) };
+    let text = text.strip_suffix(&format!(" (os error {number})")).unwrap_or(&text).to_owned();
+    PyOSError::new_err((number, text))
 }
 
 impl From<TileError> for PyErr {
@@ -83,16 +91,16 @@ fn shared_file(descriptor: i32) -> PyResult<File> {
     use std::os::fd::BorrowedFd;
     if descriptor < 0 {
         const BAD_DESCRIPTOR: i32 = 9; // EBADF of every Unix
-        return Err(io::Error::from_raw_os_error(BAD_DESCRIPTOR).into());
+        return Err(system_error(&io::Error::from_raw_os_error(BAD_DESCRIPTOR)));
     }
     #[allow(unsafe_code, reason = "the number is used for nothing but to be duplicated")]
     let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    Ok(borrowed.try_clone_to_owned()?.into())
+    borrowed.try_clone_to_owned().map(File::from).map_err(|error| system_error(&error))
 }
 
 #[cfg(not(unix))]
 fn shared_file(_: i32) -> PyResult<File> {
-    Err(io::Error::from(io::ErrorKind::Unsupported).into())
+    Err(system_error(&io::ErrorKind::Unsupported.into()))
 }
 
 /// Run a kernel without the interpreter's lock, on the pool of this library.

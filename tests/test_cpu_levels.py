@@ -4,12 +4,15 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 import cfhtisr
 from cfhtisr import Box2I, MaskedImage, _kernels
+from cfhtisr.io.fits_file import FitsFile
 from cfhtisr.isr import (
     amp_offset,
     calibration,
@@ -75,7 +78,28 @@ def digest():
         *overscan.fit(image, "AKIMA_SPLINE", 6).tolist(),
     ]
     made.update(np.float64(numbers).tobytes())
+    for part in decoded(rng):
+        made.update(part)
     return made.hexdigest()
+
+
+def decoded(rng):
+    """Yield what files of noisy pixels are read as, and their sums."""
+    noise = rng.normal(1000, 20, (9, 333))
+    noise[rng.random(noise.shape) < 0.02] *= 30
+    with tempfile.TemporaryDirectory() as folder:
+        for number, kind in enumerate((None, "RICE_1", "GZIP_2")):
+            for name in ("u1", "i2", "u2", "i4", "f4"):
+                image = noise.clip(0, 255 if name == "u1" else 30000).astype(name)
+                hdu = (
+                    fits.CompImageHDU(image, compression_type=kind, dither_seed=7) if kind else None
+                )
+                path = os.path.join(folder, f"{number}{name}.fits")
+                fits.HDUList([fits.PrimaryHDU(), hdu or fits.ImageHDU(image)]).writeto(path)
+                with FitsFile(path) as file:
+                    yield file.read(1).tobytes()
+                    if kind != "GZIP_2":  # whose code has the time in it
+                        yield file.data_sum(1).to_bytes(4, "big")
 
 
 def at_level(level):

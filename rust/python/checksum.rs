@@ -3,7 +3,7 @@ use pyo3::prelude::*;
 
 use super::{detached, detached_with, shared_file};
 use crate::checksum;
-use crate::file_rows;
+use crate::file_rows::{self, ReadError};
 
 /// Ones' complement sum of big-endian words; see `cfhtisr.io.checksum`.
 #[pyfunction]
@@ -27,5 +27,8 @@ pub(crate) fn sum_file(
     end: u64,
 ) -> PyResult<u32> {
     let file = shared_file(descriptor)?;
-    detached_with(py, || file_rows::sum_of(&file, origin, at, end).map(checksum::Sum::value))
+    detached_with(py, || {
+        let sum = file_rows::sum_of(&file, origin, at, end);
+        sum.map(checksum::Sum::value).map_err(ReadError::System)
+    })
 }

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cfhtisr import __version__
 from cfhtisr.batch.calibrations import KINDS, CalibrationPaths, Calibrations
@@ -139,14 +140,18 @@ class Worker:
         self._plan = plan
         self._stopped = stopped
         self._task = CfhtIsrTask(config=plan.config, log=logging.getLogger("cfhtisr"))
+        self._task.keepsStatistics = False  # nobody would see them
         self._uncrossed = self._task
         if plan.calibrations.crosstalk is not None:  # for CCDs that its file does not have
             config = copy.copy(plan.config)
             config.doCrosstalk = False
             self._uncrossed = CfhtIsrTask(config=config, log=logging.getLogger("cfhtisr"))
+            self._uncrossed.keepsStatistics = False
         self._calibrations = Calibrations(plan.calibrations, plan.checksum)
         self._raws: dict[Path, RawFile] = {}
-        self._planes: MaskedImage | None = None  # of a CCD that is written, for the next
+        # Memory of a CCD that is written, for the next.
+        self._planes: MaskedImage | None = None
+        self._counts: NDArray[np.uint16] | None = None
         settings = json.dumps(values_of(plan.config), sort_keys=True, default=repr)
         self._config_facts = {"CONFIG": hashlib.sha256(settings.encode()).hexdigest()}
         for name, value in changed(plan.config).items():
@@ -301,7 +306,9 @@ class Worker:
     ) -> tuple[Exposure, dict[str, tuple[Any, str]]]:
         """Read the raw and its calibrations: the task's argument → value and identity."""
         file = self._file(path)
-        raw = file.read(ccd)
+        raw = file.read(ccd, out=self._counts)
+        if raw.image.dtype == np.uint16:
+            self._counts = raw.image.array
         inputs: dict[str, tuple[Any, str]] = {"raw": (raw, file.identity(ccd))}
         for kind in KINDS:
             if kind == "fringe" and not self._has_fringes(raw):

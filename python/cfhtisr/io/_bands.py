@@ -30,13 +30,15 @@ class Summed:
 
     Attributes
     ----------
+    hdu : Hdu
+        The HDU.
     done : int
         How many bytes of the data were added [byte].
     """
 
     def __init__(self, source: ByteSource, hdu: Hdu) -> None:
         self._source = source
-        self._hdu = hdu
+        self.hdu = hdu
         self._sum = 0
         self.done = 0
 
@@ -58,12 +60,12 @@ class Summed:
         """
         descriptor = descriptor_of(self._source)
         if descriptor is not None and self.done < offset:
-            start = self._hdu.data_start
+            start = self.hdu.data_start
             self.put(_kernels.sum_file(descriptor, start, self.done, offset), offset)
         buffer = np.empty(max(min(BAND, offset - self.done), 0), np.uint8)
         while self.done < offset:
             data = buffer[: min(BAND, offset - self.done)]
-            count = self._source.read_into(self._hdu.data_start + self.done, data.data)
+            count = self._source.read_into(self.hdu.data_start + self.done, data.data)
             if count == 0:
                 self.done = offset
                 return
@@ -72,12 +74,12 @@ class Summed:
 
     def total(self) -> int:
         """Return the sum of all data of the HDU."""
-        self.up_to(self._hdu.end - self._hdu.data_start)
+        self.up_to(self.hdu.end - self.hdu.data_start)
         return self._sum
 
     def problem(self) -> str | None:
         """Return how the sum differs from what the header states, if it does."""
-        hdu, found = self._hdu, self.total()
+        hdu, found = self.hdu, self.total()
         problems = []
         stated = str(hdu.cards.get("DATASUM", "")).strip()
         if stated and stated != str(found):

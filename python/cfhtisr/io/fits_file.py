@@ -225,12 +225,14 @@ class FitsFile:
 
     def _total(self, summed: Summed) -> int:
         """Return the sum of an HDU, compared with what its header states."""
-        problem = summed.problem() if self.checksum != "ignore" else None
+        with self._blamed(summed.hdu):
+            problem = summed.problem() if self.checksum != "ignore" else None
+            total = summed.total()
         if problem is not None and self.checksum == "error":
             raise FileFormatError(f'{problem} (checksum="warn" reads it nevertheless)')
         if problem is not None:
             _log.warning("%s", problem)
-        return summed.total()
+        return total
 
     def _read_plain(
         self, hdu: Hdu, rows: tuple[int, int], out: NDArray[Any] | None, summed: Summed | None
@@ -312,7 +314,7 @@ class FitsFile:
         except EOFError as error:
             raise self._truncated(hdu, int(error.args[0])) from None
         except OSError as error:
-            what = f"{error.strerror} (at the data of {hdu.where})"
+            what = f"{error.strerror or error} (at the data of {hdu.where})"
             raise OSError(error.errno, what, self.path) from error
 
     def _claim(self, hdu: Hdu, offset: int, size: int) -> None:

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -194,7 +195,7 @@ class RawFile:
             return tuple(hdu.index for hdu in self._file.hdus if hdu.shape is not None)
         return tuple(place.ccd for place in self._all())
 
-    @property
+    @cached_property
     def scan(self) -> RawScan:
         """What the headers say."""
         places = self._all()
@@ -223,8 +224,11 @@ class RawFile:
             tuple(places),
         )
 
-    def read(self, ccd: int | str) -> Exposure:
-        """Return the exposure of one CCD; see `read_raw`."""
+    def read(self, ccd: int | str, out: NDArray[Any] | None = None) -> Exposure:
+        """Return the exposure of one CCD; see `read_raw`.
+
+        The pixels go into ``out`` if they are of its type and shape, and lie in one HDU.
+        """
         if self._camera is None:
             return self._read_any(ccd)
         number = _number(self.path, ccd)
@@ -235,7 +239,12 @@ class RawFile:
                 raise _refused(self.path, why)
         first = self._file.hdus[0]
         header, detector, _ = _metadata(self.path, place, first, _shape(place), self._accept)
-        planes = [self._file.read(hdu.index) for hdu in place.hdus]
+        only = place.hdus[0]
+        if out is not None and (
+            len(place.hdus) > 1 or out.dtype != only.dtype or out.shape != only.shape
+        ):
+            out = None
+        planes = [self._file.read(hdu.index, out=out) for hdu in place.hdus]
         pixels: NDArray[Any] = planes[0]
         if len(planes) == 2:
             pixels = splice_pixels(planes[0], planes[1], place.hdus[0].header)

@@ -111,12 +111,16 @@ class IsrTask(
     fused : bool
         Whether neighbouring point-wise steps are done together, which changes no pixel, flag or
         card. Set it to False to have each done at its own time.
+    keepsStatistics : bool
+        Whether ``config.qa.saveStats`` holds for the variance too, whose statistics go nowhere
+        but into the metadata of the task, and want the pixels as they are between two steps.
     """
 
     ConfigClass: ClassVar[Any] = IsrTaskConfig
     _DefaultName = "isr"
     canMultiprocess = True
     fused = True
+    keepsStatistics = True
 
     assembleCcd: AssembleCcdTask
     crosstalk: CrosstalkTask

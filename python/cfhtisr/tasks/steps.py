@@ -137,7 +137,7 @@ def _variance(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
             if extra is not None:
                 part.variance.array += extra
         parts.append((amp, part))
-    if task.config.qa.saveStats:
+    if task.config.qa.saveStats and task.keepsStatistics:
         pixelwise().flush()
         for amp, part in parts:
             median, sigma = statistics.compute(part.variance.array, ("MEDIAN", "STDEVCLIP"))
