@@ -22,6 +22,11 @@ struct Pool {
 
 // Read without a lock: a lock that another thread held at a fork would never open in the child.
 static POOL: ArcSwapOption<Pool> = ArcSwapOption::const_empty();
+thread_local! {
+    /// A pool of this thread alone.
+    static OWN: Option<ThreadPool> =
+        ThreadPoolBuilder::new().num_threads(1).use_current_thread().build().ok();
+}
 static ASKED: AtomicUsize = AtomicUsize::new(0);
 
 /// Set the number of threads of later calls; 0 returns to the default.
@@ -45,8 +50,15 @@ pub fn num_threads() -> usize {
 
 /// Run `work` with its parallel iterators on the pool of this library.
 ///
-/// When the operating system grants no thread the work runs on the pool of the caller.
+/// One thread is the caller's own, so that callers do not wait for each other. When the operating
+/// system grants no thread the work runs on the pool of the caller.
 pub fn install<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    if num_threads() == 1 {
+        return OWN.with(|own| match own {
+            Some(pool) => pool.install(work),
+            None => work(),
+        });
+    }
     match current() {
         Some(pool) => pool.workers.install(work),
         None => work(),
