@@ -263,6 +263,7 @@ def test_a_mosaic(tmp_path):
 def test_memory_does_not_grow_with_the_image(tmp_path):
     exposure = Exposure(np.random.default_rng(1).normal(9, 1, (6000, 1000)).astype(np.float32))
     exposure.variance.array[:] = 1
+    exposure.mask.array[:] = 0  # made now, and not while it is measured
     for mode in MODES:
         tracemalloc.start()
         written(exposure, tmp_path, mode)
