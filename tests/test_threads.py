@@ -153,3 +153,17 @@ def test_overlapping_calls_on_one_array_raise():
     assert errors, "two threads changed one array at the same time"
     for error in errors:
         assert "borrow" in str(error), repr(error)
+
+
+def test_callers_with_a_thread_of_their_own_do_not_wait_for_each_other():
+    """Each works on its own thread: none of ours is made, and all get the same."""
+    cfhtisr.set_num_threads(1)
+    wanted, found = measure(frame()), []
+    callers = [threading.Thread(target=lambda: found.append(measure(frame()))) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(found) == 4
+    for values in found:
+        assert_array_equal(values, wanted)

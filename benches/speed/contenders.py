@@ -12,7 +12,6 @@ GROUPS = {
     "pieces": "single pieces",
     "files": "whole exposures, from FITS to FITS",
 }
-SLOW = 1.0  # seconds for a CCD: from there on once is enough in a process
 
 
 @dataclass(frozen=True)

@@ -486,3 +486,17 @@ def test_other_real_cameras_are_refused(shared):
     for path in paths:
         with pytest.raises(FileFormatError, match="not a MegaCam file"):
             read_raw(path, 0)
+
+
+def test_pixels_go_into_memory_that_fits(tmp_path):
+    path = tmp_path / "raw.fits.fz"
+    frames = write_raw(path, [0, 7], compress="RICE_1")
+    out = np.zeros(frames[0].shape, np.uint16)
+    with open_raw(path) as file:
+        assert file.read(7, out=out).image.array is out
+        np.testing.assert_array_equal(out, frames[7])
+        for other in (out[1:], out.astype(np.float32)):  # of no use
+            exposure = file.read(0, out=other)
+            assert not np.shares_memory(exposure.image.array, other)
+            np.testing.assert_array_equal(exposure.image.array, frames[0])
+        np.testing.assert_array_equal(out, frames[7])

@@ -185,3 +185,26 @@ def test_a_result_goes_nowhere_else():
         task.run(small_ccd.raw(), **inputs, out=MaskedImage(good.image.array.astype(float)))
     with pytest.raises(TypeError, match="out is ndarray"):
         task.run(small_ccd.raw(), **inputs, out=good.image.array)
+
+
+def test_statistics_that_nobody_sees_are_spared():
+    kept, spared = (IsrTask(config=plain()) for _ in range(2))
+    spared.keepsStatistics = False
+    first, second = (
+        task.run(small_ccd.raw(), **small_ccd.calibrations()).exposure for task in (kept, spared)
+    )
+    assert repr(second.metadata) == repr(first.metadata)
+    for got, wanted in zip(
+        second.masked_image.getArrays(), first.masked_image.getArrays(), strict=True
+    ):
+        assert_array_equal(got, wanted)
+    names = {name for name in texts(kept.metadata) if "VARIANCE" in name}
+    assert len(names) == 4
+    assert not names & set(texts(spared.metadata))
+
+
+def test_a_frame_that_is_not_assembled_is_an_ordinary_one():
+    config = plain()
+    config.doAssembleCcd = config.doBias = config.doDark = config.doFlat = config.doDefect = False
+    result = IsrTask(config=config).run(small_ccd.raw(), **small_ccd.calibrations()).exposure
+    assert type(result.masked_image) is MaskedImage

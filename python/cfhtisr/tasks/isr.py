@@ -17,6 +17,7 @@ from cfhtisr.camera.detector import Detector
 from cfhtisr.errors import ShapeMismatchError
 from cfhtisr.images import Box2I, Exposure, MaskedImage
 from cfhtisr.isr import parity as _parity
+from cfhtisr.isr.raw_frame import RawFrame
 from cfhtisr.pipe import Struct, Task, timeMethod
 from cfhtisr.tasks import brighter_fatter, steps
 from cfhtisr.tasks.amp_offset import AmpOffsetMethods
@@ -264,6 +265,8 @@ class IsrTask(
                 data.done.setdefault(name, True)
                 self.debugView(exposure, step.flag or name)
             counts = together.counts(exposure)
+        if isinstance(exposure.masked_image, RawFrame):  # of a frame that was not assembled
+            exposure = exposure.with_pixels(exposure.masked_image.planes)
         if planes is not None and exposure.image.array is not planes.image.array:
             exposure = exposure.with_pixels(_copied(exposure.masked_image, planes))
         record(exposure, data, self.config.parity, counts)
