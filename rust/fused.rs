@@ -28,7 +28,7 @@ use crate::simd;
 pub struct Settings {
     /// Rows of a band, which one thread takes.
     pub height: usize,
-    /// Pixels that have the first of these bits and not the second are counted.
+    /// Whether a pixel has the first of these bits and not the second is told.
     pub watched: (i32, i32),
 }
 
@@ -41,8 +41,8 @@ pub struct Outcome {
     pub nans: usize,
     /// Pixels that have each bit of the mask.
     pub counts: [u64; 32],
-    /// Pixels that have the first of the watched bits without the second.
-    pub watched: u64,
+    /// Whether a pixel has the first of the watched bits without the second.
+    pub watched: bool,
 }
 
 /// Rows that other rows copy, as they were before they were repaired.
@@ -257,7 +257,7 @@ impl Shared<'_> {
 
 impl Outcome {
     fn nothing() -> Self {
-        Self { stopped: None, nans: 0, counts: [0; 32], watched: 0 }
+        Self { stopped: None, nans: 0, counts: [0; 32], watched: false }
     }
 }
 
@@ -268,7 +268,7 @@ impl Seen {
 
     fn join(mut self, mut other: Self) -> Self {
         self.outcome.nans += other.outcome.nans;
-        self.outcome.watched += other.outcome.watched;
+        self.outcome.watched |= other.outcome.watched;
         for (sum, count) in self.outcome.counts.iter_mut().zip(other.outcome.counts) {
             *sum += count;
         }

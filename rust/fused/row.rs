@@ -5,7 +5,7 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1};
 use super::operation::{Operation, Source, Step};
 use crate::calibration::{add_row, add_scaled_row, divide_row, join_row, subtract_row};
 use crate::conversion::{convert_row, lower_row};
-use crate::flags::count_bits;
+use crate::flags::{count_bits, has_without};
 use crate::interpolation::Options;
 use crate::interpolation::row::{self as repair, WantsMore};
 use crate::masking::{Shape, widen_row};
@@ -197,12 +197,10 @@ impl Row {
         Ok(count)
     }
 
-    /// Count the pixels that have each bit, and those that have a bit without another.
-    pub fn count(&self, counts: &mut [u64; 32], (bits, without): (i32, i32), watched: &mut u64) {
+    /// Count the pixels that have each bit, and see whether one has a bit without another.
+    pub fn count(&self, counts: &mut [u64; 32], (bits, without): (i32, i32), watched: &mut bool) {
         count_bits(&self.mask, counts);
-        if any_flag(&self.mask) & bits != 0 {
-            *watched += u64::from(count_without(&self.mask, bits, without));
-        }
+        *watched = *watched || has_without(&self.mask, bits, without);
     }
 }
 
@@ -240,10 +238,6 @@ dispatched! {
     fn all_finite(image: &[f32], variance: &[f32]) -> bool {
         let odd = |sum: u32, pixel: &f32| sum | u32::from(!pixel.is_finite());
         image.iter().fold(0, odd) | variance.iter().fold(0, odd) == 0
-    }
-
-    fn count_without(flags: &[i32], bits: i32, without: i32) -> u32 {
-        flags.iter().map(|flag| u32::from(flag & bits != 0 && flag & without == 0)).sum()
     }
 }
 

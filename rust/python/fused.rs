@@ -55,7 +55,7 @@ pub(crate) fn correct_fused<'py>(
         ("stopped", outcome.stopped.into_pyobject(py)?.unbind()),
         ("nans", outcome.nans.into_pyobject(py)?.into_any().unbind()),
         ("counts", outcome.counts.to_vec().into_pyobject(py)?.unbind()),
-        ("watched", outcome.watched.into_pyobject(py)?.into_any().unbind()),
+        ("watched", outcome.watched.into_pyobject(py)?.to_owned().into_any().unbind()),
     ]))
 }
 

@@ -399,7 +399,7 @@ class Batch(Immediate):
     def wants_filling(self, planes: MaskedImage) -> bool:
         """Return whether a pixel is BAD and not INTRP."""
         seen = self._counted(planes)
-        return super().wants_filling(planes) if seen is None else seen["watched"] > 0
+        return super().wants_filling(planes) if seen is None else bool(seen["watched"])
 
     def _counted(self, planes: MaskedImage) -> Any:
         """Return what the last pass saw, if the flags of these very pixels are still those."""
