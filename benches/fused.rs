@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use cfhtisr::calibration::PlanesMut;
-use cfhtisr::fused::{Operation, Settings, Source, Step, correct};
+use cfhtisr::fused::{Operation, Settings, Source, Step, Target, Values, correct};
 use cfhtisr::interpolation::Options;
 use cfhtisr::simd;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -48,7 +48,7 @@ impl Frames {
     }
 
     fn correct(&mut self, repaired: bool, height: usize) {
-        let plain = |image| Source { image, mask: None, variance: None };
+        let plain = |image| Source { image: Values::Memory(image), mask: None, variance: None };
         let half = |left: usize, from: usize| {
             let operation = Operation::Raw {
                 counts: self.raw.slice(s![..SHAPE.0, from..from + WIDTH]),
@@ -65,7 +65,7 @@ impl Frames {
         let mut steps = vec![
             half(0, 32),
             half(WIDTH, 32 + WIDTH),
-            whole(Operation::Bias(Source { image: self.bias.view(), mask: None, variance: bias })),
+            whole(Operation::Bias(Source { variance: bias, ..plain(self.bias.view()) })),
             whole(Operation::Variance { gain: 1.6, read_noise: 4.0, bias }),
             whole(Operation::Trails(2)),
             whole(Operation::Dark(plain(self.dark.view()), 300.0)),
@@ -78,11 +78,11 @@ impl Frames {
             steps.push(whole(Operation::Grown { bits: 2, radius: 1, options }));
             steps.push(whole(Operation::Nans { bits: 512, options }));
         }
-        let target = PlanesMut {
+        let target = Target::Memory(PlanesMut {
             image: self.planes.0.view_mut(),
             mask: self.planes.1.view_mut(),
             variance: self.planes.2.view_mut(),
-        };
+        });
         let outcome = correct(target, &steps, Settings { height, watched: (1, 4) }).unwrap();
         assert_eq!(black_box(outcome).stopped, None);
     }

@@ -11,7 +11,7 @@ use ndarray::{Axis, s};
 use thiserror::Error;
 
 use crate::checksum::{Sum, Total};
-use crate::pixels::{Pixel, Sample, Scaling, Stored, pack, unpack_here};
+use crate::pixels::{Pixel, Sample, Scaling, unpack_here};
 
 /// Bytes that are read at a time: they fit the cache next to the processor.
 pub const PIECE: usize = 1 << 17;
@@ -177,22 +177,49 @@ impl<'f> FileRows<'f> {
         (pixel as u64).saturating_mul(self.pixel.size() as u64)
     }
 
-    /// Read as many pixels as `out` holds, from the start of row `first_row` on.
+    /// Pixels of a row.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// Bytes of a row.
+    #[must_use]
+    pub fn row_size(&self) -> usize {
+        self.columns.saturating_mul(self.pixel.size())
+    }
+
+    /// Read `count` rows from `first_row` on into `scratch`, as they lie in the file.
     ///
-    /// `scratch` grows to the size of these pixels in the file, and can be used again. The
-    /// sum of the bytes, at their place in the unit, is added to `sum`.
+    /// `scratch` grows to their size, and can be used again. The sum of the bytes, at their
+    /// place in the unit, is added to `sum`.
     ///
     /// # Errors
     ///
     /// As of [`read_exact_at`].
-    pub fn read_rows<T: Sample>(
+    pub fn read_bytes(
         &self,
         first_row: usize,
-        out: &mut [T],
+        count: usize,
         scratch: &mut Vec<u8>,
         sum: Option<&mut Sum>,
     ) -> Result<(), ReadError> {
-        self.read_pixels(first_row.saturating_mul(self.columns), out, scratch, sum)
+        let place = self.place(first_row.saturating_mul(self.columns));
+        let size = count.saturating_mul(self.row_size());
+        let bytes = read_piece(self.file, self.start.saturating_add(place), size, scratch)?;
+        if let Some(sum) = sum {
+            *sum += Sum::of(bytes, place);
+        }
+        Ok(())
+    }
+
+    /// The pixels of bytes that were read.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Content`] when there are not as many bytes as `out` wants.
+    pub fn unpack<T: Sample>(&self, bytes: &[u8], out: &mut [T]) -> Result<(), ReadError> {
+        unpack_here(bytes, self.pixel, self.scaling, out).map_err(ReadError::Content)
     }
 
     fn read_pixels<T: Sample>(
@@ -211,27 +238,14 @@ impl<'f> FileRows<'f> {
         unpack_here(bytes, self.pixel, self.scaling, out).map_err(ReadError::Content)
     }
 
-    /// Write pixels, from the start of row `first_row` on; the sum of their bytes comes back.
-    ///
-    /// `scratch` grows to the size of these pixels in the file, and can be used again. Values
-    /// are stored as they are: as integers of their type (`u16` with `BZERO` 32768), or floats.
+    /// Write bytes as [`crate::pixels::pack`] makes them, from the start of row `first_row` on;
+    /// their sum comes back.
     ///
     /// # Errors
     ///
-    /// Those of the operating system, and [`io::ErrorKind::InvalidInput`] when the plane has
-    /// pixels of another type.
-    pub fn write_rows<T: Stored>(
-        &self,
-        first_row: usize,
-        values: &[T],
-        scratch: &mut Vec<u8>,
-    ) -> io::Result<Sum> {
-        if T::PIXEL != self.pixel {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "pixels of another type"));
-        }
+    /// Those of the operating system.
+    pub fn write_bytes(&self, first_row: usize, bytes: &[u8]) -> io::Result<Sum> {
         let place = self.place(first_row.saturating_mul(self.columns));
-        let bytes = room(scratch, values.len().saturating_mul(self.pixel.size()))?;
-        pack(values, bytes);
         write_all_at(self.file, bytes, self.start.saturating_add(place))?;
         Ok(Sum::of(bytes, place))
     }
@@ -316,7 +330,7 @@ mod tests {
 
     use super::{FileRows, PIECE, ReadError, sum_of};
     use crate::checksum::{Sum, datasum};
-    use crate::pixels::{Pixel, Scaling};
+    use crate::pixels::{Pixel, Scaling, Stored, pack};
 
     /// A file that is gone with the test.
     struct Temporary(PathBuf);
@@ -340,6 +354,12 @@ mod tests {
         }
     }
 
+    fn packed<T: Stored>(values: &[T]) -> Vec<u8> {
+        let mut bytes = vec![0; values.len() * T::PIXEL.size()];
+        pack(values, &mut bytes);
+        bytes
+    }
+
     #[test]
     fn what_is_written_is_read_and_summed_alike() {
         let place = Temporary::new("rows", &[7; 5]);
@@ -347,21 +367,22 @@ mod tests {
         let rows = FileRows::new(&file, 5, 7, Pixel::F32, None);
         let bits = [0x7f80_0001, 0x8000_0000, 1, 0xffff_ffff, 0x3f80_0000, 0x1234_5678, 0];
         let values: Vec<f32> = bits.into_iter().cycle().take(28).map(f32::from_bits).collect();
-        let mut scratch = Vec::new();
-        let mut sum = rows.write_rows(2, &values[14..], &mut scratch).expect("there is room");
-        sum += rows.write_rows(0, &values[..14], &mut scratch).expect("there is room");
+        let mut sum = rows.write_bytes(2, &packed(&values[14..])).expect("there is room");
+        sum += rows.write_bytes(0, &packed(&values[..14])).expect("there is room");
         let bytes = fs::read(&place.0).expect("it is there");
         assert_eq!(bytes[..5], [7; 5]);
         assert_eq!(bytes[5..9], 0x7f80_0001_u32.to_be_bytes());
         assert_eq!(sum.value(), datasum(&bytes[5..], 0, 0));
-        let (mut found, mut other) = (vec![0.0_f32; 28], Sum::default());
+        let (mut found, mut other, mut scratch) = (vec![0.0_f32; 28], Sum::default(), Vec::new());
         for row in [3, 0, 2, 1] {
+            rows.read_bytes(row, 1, &mut scratch, Some(&mut other)).expect("it was written");
             let out = &mut found[row * 7..row * 7 + 7];
-            rows.read_rows(row, out, &mut scratch, Some(&mut other)).expect("it was written");
+            rows.unpack(&scratch[..rows.row_size()], out).expect("it is a row");
         }
         assert_eq!(other, sum);
         let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits();
         assert!(found.iter().zip(&values).all(same));
+        assert!(rows.unpack(&scratch[..9], &mut found).is_err());
     }
 
     #[test]
@@ -369,18 +390,17 @@ mod tests {
         let place = Temporary::new("shorts", &[]);
         let file = place.open();
         let rows = FileRows::new(&file, 0, 3, Pixel::I16, None);
-        let (values, mut scratch) = ([0_u16, 32768, 65535, 1, 2, 3, 40000, 7, 9], Vec::new());
+        let values = [0_u16, 32768, 65535, 1, 2, 3, 40000, 7, 9];
         let mut sum = Sum::default();
         for (row, line) in values.chunks(3).enumerate() {
-            sum += rows.write_rows(row, line, &mut scratch).expect("there is room");
+            sum += rows.write_bytes(row, &packed(line)).expect("there is room");
         }
         let bytes = fs::read(&place.0).expect("it is there");
         assert_eq!(sum.value(), datasum(&bytes, 0, 0));
-        let mut found = [0_u16; 6];
-        rows.read_rows(1, &mut found, &mut scratch, None).expect("it was written");
+        let (mut found, mut scratch) = ([0_u16; 6], Vec::new());
+        rows.read_bytes(1, 2, &mut scratch, None).expect("it was written");
+        rows.unpack(&scratch, &mut found).expect("they are two rows");
         assert_eq!(found, values[3..]);
-        let error = rows.write_rows(0, &[1_i32], &mut scratch).expect_err("pixels are shorts");
-        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
     }
 
     #[test]
@@ -389,8 +409,9 @@ mod tests {
         let file = place.open();
         let scaling = Some(Scaling { scale: 0.5, zero: 10.0, blank: Some(2) });
         let rows = FileRows::new(&file, 0, 2, Pixel::I16, scaling);
-        let mut found = [0.0_f32; 2];
-        rows.read_rows(0, &mut found, &mut Vec::new(), None).expect("it is there");
+        let (mut found, mut scratch) = ([0.0_f32; 2], Vec::new());
+        rows.read_bytes(0, 1, &mut scratch, None).expect("it is there");
+        rows.unpack(&scratch, &mut found).expect("it is a row");
         assert!(found[0].is_nan());
         assert_eq!(found[1].to_bits(), 9.0_f32.to_bits());
     }
@@ -400,11 +421,9 @@ mod tests {
         let place = Temporary::new("short", &[0; 30]);
         let file = place.open();
         let rows = FileRows::new(&file, 4, 2, Pixel::F32, None);
-        let mut out = [0.0_f32; 8];
-        let problem = rows.read_rows(2, &mut out, &mut Vec::new(), None);
+        let problem = rows.read_bytes(2, 4, &mut Vec::new(), None);
         assert!(matches!(problem, Err(ReadError::Short { end: 30 })));
-        let problem = rows.read_rows(usize::MAX, &mut out, &mut Vec::new(), None);
-        assert!(problem.is_err());
+        assert!(rows.read_bytes(usize::MAX, 1, &mut Vec::new(), None).is_err());
     }
 
     #[test]

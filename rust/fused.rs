@@ -2,26 +2,33 @@
 //!
 //! A row is worked on in memory next to the processor, and written once. What each correction does
 //! is the kernel of its own name; only the growth of flags looks at the rows beside. Neither the
-//! bands in which threads share the frame nor their number change anything.
+//! bands in which threads share the frame nor their number change anything, nor whether
+//! calibrations come from a file or the result goes to one.
 
+mod feed;
 mod operation;
 mod plan;
 mod row;
+mod target;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use ndarray::parallel::prelude::*;
-use ndarray::{ArrayViewMut1, Axis};
+use rayon::prelude::*;
+use thiserror::Error;
 
-pub use self::operation::{Operation, Source, Step};
+use self::feed::Feeds;
+pub use self::operation::{Operation, Source, Step, Values};
 use self::plan::Plan;
 use self::row::{Ring, Row};
-use crate::calibration::PlanesMut;
-use crate::error::{KernelError, same_shape};
+use self::target::{Band, Writer};
+pub use self::target::{FileTarget, Kept, Target};
+use crate::checksum::Sum;
+use crate::error::KernelError;
+use crate::file_rows::ReadError;
 use crate::interpolation::row::{self as repair, WantsMore};
-use crate::simd;
 
 /// What else [`correct`] is told.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +50,29 @@ pub struct Outcome {
     pub counts: [u64; 32],
     /// Whether a pixel has the first of the watched bits without the second.
     pub watched: bool,
+    /// Sums of the bytes that each step has read from a file.
+    pub read: Vec<Sum>,
+    /// Sums of the bytes that were written to a file: of image, mask and variance.
+    pub written: [Sum; 3],
+}
+
+/// Why [`correct`] could not end.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// An argument is wrong; nothing has been changed.
+    #[error(transparent)]
+    Argument(#[from] KernelError),
+    /// The file of a step cannot be read.
+    #[error("step {step}: {error}")]
+    Read {
+        /// Which step.
+        step: usize,
+        /// Why.
+        error: ReadError,
+    },
+    /// The file that the rows go to cannot be written.
+    #[error(transparent)]
+    Write(#[from] io::Error),
 }
 
 /// Rows that other rows copy, as they were before they were repaired.
@@ -54,7 +84,15 @@ struct Shared<'a> {
     copies: Copies,
     /// The first step that could not be done.
     stopped: AtomicUsize,
+    failure: Mutex<Option<Failure>>,
     watched: (i32, i32),
+}
+
+/// What a thread works with.
+struct Bench<'a> {
+    ring: Ring,
+    feeds: Feeds<'a>,
+    writer: Writer,
 }
 
 /// What a band has seen, and the rows that it could not finish.
@@ -74,89 +112,101 @@ struct Seen {
 /// [`KernelError::Shape`] when planes of the target or of a step differ in shape,
 /// [`KernelError::Value`] when a box leaves the target, a number is refused by its kernel, a step
 /// stands where it cannot be, or the height is zero. Nothing has been changed then.
+/// [`Failure::Read`] and [`Failure::Write`] when the system refuses a file.
 pub fn correct<'a>(
-    target: PlanesMut<'_>,
+    mut target: Target<'_>,
     steps: &'a [Step<'a>],
     settings: Settings,
-) -> Result<Outcome, KernelError> {
-    let frame = target.image.dim();
-    same_shape("target mask", target.mask.dim(), frame)?;
-    same_shape("target variance", target.variance.dim(), frame)?;
+) -> Result<Outcome, Failure> {
     let Settings { height, watched } = settings;
+    let refuse = |name, problem: &str| {
+        Err(Failure::Argument(KernelError::Value { name, problem: problem.to_owned() }))
+    };
+    target.check()?;
     if height == 0 {
-        let problem = "is 0, wanted at least one row".to_owned();
-        return Err(KernelError::Value { name: "height", problem });
+        return refuse("height", "is 0, wanted at least one row");
     }
-    let plan = Plan::new(steps, frame)?;
+    let plan = Plan::new(steps, target.shape())?;
+    if matches!(target, Target::File(_)) && !plan.fresh {
+        return refuse("steps", "change a frame in a file that they do not make");
+    }
     if let Some(step) = plan.hopeless() {
         return Ok(Outcome { stopped: Some(step), ..Outcome::nothing() });
     }
-    let shared =
-        Shared { plan, copies: Mutex::default(), stopped: AtomicUsize::new(usize::MAX), watched };
-    let PlanesMut { mut image, mut mask, mut variance } = target;
-    let bands = image.axis_chunks_iter_mut(Axis(0), height).into_par_iter();
-    let bands = bands
-        .zip(mask.axis_chunks_iter_mut(Axis(0), height))
-        .zip(variance.axis_chunks_iter_mut(Axis(0), height));
-    let seen = bands.enumerate().map_init(
-        || Ring::new(shared.plan.reach(), frame.1),
-        |ring, (number, ((image, mask), variance))| {
-            let seen = shared.band(ring, number * height, PlanesMut { image, mask, variance });
-            simd::fence(); // before another thread may look
-            seen
-        },
-    );
-    let mut seen = seen.reduce(Seen::nothing, Seen::join);
-    for row in std::mem::take(&mut seen.waiting) {
-        let y = row.y;
-        let target = [image.row_mut(y), variance.row_mut(y)];
-        seen = seen.join(shared.finish_waiting(row, target, mask.row_mut(y)));
+    let shared = Shared {
+        plan,
+        copies: Mutex::default(),
+        stopped: AtomicUsize::new(usize::MAX),
+        failure: Mutex::default(),
+        watched,
+    };
+    let bands = target.bands(height).into_par_iter();
+    let mut seen = bands
+        .map_init(|| shared.bench(), |bench, mut band| shared.band(bench, &mut band))
+        .reduce(Seen::nothing, Seen::join);
+    if !seen.waiting.is_empty() {
+        let waiting = std::mem::take(&mut seen.waiting);
+        seen = seen.join(shared.finish_waiting(waiting, target.bands(usize::MAX)));
     }
-    simd::fence();
+    if let Some(failure) = shared.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(failure);
+    }
     let stopped = shared.stopped.load(Ordering::Relaxed);
-    seen.outcome.stopped = (stopped != usize::MAX).then_some(stopped);
+    seen.outcome.stopped = (stopped < OVER).then_some(stopped);
     Ok(seen.outcome)
 }
 
-impl Shared<'_> {
-    /// Take a band of rows that begins with `first` through all steps.
-    fn band(&self, ring: &mut Ring, first: usize, mut target: PlanesMut<'_>) -> Seen {
+/// Stands for a step when there is no use in going on; greater than the number of any.
+const OVER: usize = usize::MAX - 1;
+
+impl<'a> Shared<'a> {
+    fn bench(&self) -> Bench<'a> {
+        Bench {
+            ring: Ring::new(self.plan.reach(), self.plan.frame.1),
+            feeds: Feeds::new(self.plan.pointwise),
+            writer: Writer::default(),
+        }
+    }
+
+    /// Take the rows of a band through all steps.
+    fn band(&self, bench: &mut Bench<'a>, band: &mut Band<'_, '_>) -> Seen {
         let mut seen = Seen::nothing();
         let reach = self.plan.reach();
-        let end = first + target.image.nrows();
+        let (first, end) = (band.rows.start, band.rows.end);
         let last = (end + reach).min(self.plan.frame.0);
+        bench.feeds.begin();
         for y in first.saturating_sub(reach)..last {
             if self.stopped.load(Ordering::Relaxed) != usize::MAX {
                 return Seen::nothing();
             }
-            let inside = (first..end).contains(&y);
             self.plan.prefetch(y + 1);
-            let row = ring.at(y);
+            if let Err((step, error)) = bench.feeds.fill(y, &band.rows) {
+                self.fail(Failure::Read { step, error });
+                return Seen::nothing();
+            }
+            let row = bench.ring.at(y);
             if self.plan.fresh {
                 row.clear(y);
             } else {
-                let y = y - first; // a plan with neighbours makes its rows afresh
-                row.load(
-                    (target.image.row(y), target.mask.row(y), target.variance.row(y)),
-                    first + y,
-                );
+                band.load(row, y); // a plan with neighbours makes its rows afresh
             }
-            self.prepare(row, inside);
+            self.prepare(row, &bench.feeds, band.rows.contains(&y));
             let ready = if y + 1 == last { y + 1 } else { (y + 1).saturating_sub(reach) };
             let begin = y.saturating_sub(reach).max(first);
             for y in begin..ready.min(end) {
-                let at = y - first;
-                let planes = [target.image.row_mut(at), target.variance.row_mut(at)];
-                self.finish(ring, y, planes, target.mask.row_mut(at), &mut seen);
+                self.finish(bench, y, band, &mut seen);
             }
         }
+        self.written(band.end(&mut bench.writer)); // before another thread may look
+        seen.outcome.read = bench.feeds.sums();
+        seen.outcome.written = std::mem::take(&mut bench.writer.sums);
         seen
     }
 
     /// What a row needs no other row for.
-    fn prepare(&self, row: &mut Row, inside: bool) {
+    fn prepare(&self, row: &mut Row, feeds: &Feeds<'_>, inside: bool) {
         for (index, step) in self.plan.pointwise.iter().enumerate() {
-            row.apply(step, index < self.plan.dead_before);
+            row.apply(step, index < self.plan.dead_before, feeds.line(index));
         }
         if let Some((index, boxes)) = &self.plan.boxes {
             let runs = boxes.runs.of(row.y);
@@ -183,34 +233,39 @@ impl Shared<'_> {
     }
 
     /// Write a row, or set it aside until the row is there that it copies.
-    fn finish(
-        &self,
-        ring: &mut Ring,
-        y: usize,
-        target: [ArrayViewMut1<'_, f32>; 2],
-        mask: ArrayViewMut1<'_, i32>,
-        seen: &mut Seen,
-    ) {
+    fn finish(&self, bench: &mut Bench<'_>, y: usize, band: &mut Band<'_, '_>, seen: &mut Seen) {
         let near = match &self.plan.grown {
-            Some((_, grown)) => ring.stretches(y, grown.radius, self.plan.frame),
+            Some((_, grown)) => bench.ring.stretches(y, grown.radius, self.plan.frame),
             None => Vec::new(),
         };
-        let row = ring.at(y);
+        let row = bench.ring.at(y);
         row.near = near;
         if row.waits {
             seen.waiting.push(row.clone());
             return;
         }
-        self.end(row, target, mask, &mut seen.outcome);
+        self.end(row, &mut seen.outcome);
+        self.written(band.put(row, &mut bench.writer));
     }
 
-    fn finish_waiting(
-        &self,
-        mut row: Row,
-        target: [ArrayViewMut1<'_, f32>; 2],
-        mask: ArrayViewMut1<'_, i32>,
-    ) -> Seen {
-        let mut seen = Seen::nothing();
+    /// Finish rows that were set aside, in the one band that is the whole frame.
+    fn finish_waiting(&self, rows: Vec<Row>, bands: Vec<Band<'_, '_>>) -> Seen {
+        let (mut seen, mut writer) = (Seen::nothing(), Writer::default());
+        for mut band in bands {
+            for row in &rows {
+                let mut row = row.clone();
+                self.copy(&mut row);
+                self.end(&mut row, &mut seen.outcome);
+                self.written(band.put(&row, &mut writer));
+            }
+            self.written(band.end(&mut writer));
+        }
+        seen.outcome.written = writer.sums;
+        seen
+    }
+
+    /// Copy the row that a row without a good pixel wants.
+    fn copy(&self, row: &mut Row) {
         if let Some((index, boxes)) = &self.plan.boxes {
             let copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
             let copy = boxes.copying.get(&row.y).and_then(|source| copies.get(source));
@@ -219,18 +274,10 @@ impl Shared<'_> {
                 None => self.stop(*index),
             }
         }
-        self.end(&mut row, target, mask, &mut seen.outcome);
-        seen
     }
 
     /// What follows when the flags of the neighbours are known.
-    fn end(
-        &self,
-        row: &mut Row,
-        [image, variance]: [ArrayViewMut1<'_, f32>; 2],
-        mask: ArrayViewMut1<'_, i32>,
-        outcome: &mut Outcome,
-    ) {
+    fn end(&self, row: &mut Row, outcome: &mut Outcome) {
         if let Some((index, grown)) = &self.plan.grown {
             self.check(*index, row.repair_grown(grown.bits, grown.options));
         }
@@ -241,7 +288,6 @@ impl Shared<'_> {
             }
         }
         row.count(&mut outcome.counts, self.watched, &mut outcome.watched);
-        row.store(image, mask, variance);
     }
 
     fn check(&self, index: usize, done: Result<(), WantsMore>) {
@@ -253,11 +299,30 @@ impl Shared<'_> {
     fn stop(&self, index: usize) {
         self.stopped.fetch_min(index, Ordering::Relaxed);
     }
+
+    fn written(&self, done: io::Result<()>) {
+        if let Err(error) = done {
+            self.fail(Failure::Write(error));
+        }
+    }
+
+    /// Tell the first failure, and let the other threads end.
+    fn fail(&self, failure: Failure) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+        self.stop(OVER);
+    }
 }
 
 impl Outcome {
     fn nothing() -> Self {
-        Self { stopped: None, nans: 0, counts: [0; 32], watched: false }
+        Self {
+            stopped: None,
+            nans: 0,
+            counts: [0; 32],
+            watched: false,
+            read: Vec::new(),
+            written: [Sum::default(); 3],
+        }
     }
 }
 
@@ -272,6 +337,11 @@ impl Seen {
         for (sum, count) in self.outcome.counts.iter_mut().zip(other.outcome.counts) {
             *sum += count;
         }
+        let read = &mut self.outcome.read;
+        read.resize(read.len().max(other.outcome.read.len()), Sum::default());
+        read.iter_mut().zip(other.outcome.read).for_each(|(sum, more)| *sum += more);
+        let written = self.outcome.written.iter_mut().zip(other.outcome.written);
+        written.for_each(|(sum, more)| *sum += more);
         self.waiting.append(&mut other.waiting);
         self
     }

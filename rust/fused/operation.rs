@@ -4,14 +4,24 @@ use ndarray::{ArrayView1, ArrayView2};
 
 use crate::calibration::{self, Planes};
 use crate::error::{KernelError, same_shape};
+use crate::file_rows::FileRows;
 use crate::interpolation::Options;
 use crate::variance;
+
+/// Values that a correction reads.
+#[derive(Clone, Copy)]
+pub enum Values<'a> {
+    /// They are in memory.
+    Memory(ArrayView2<'a, f32>),
+    /// They lie in a file, that many rows of them.
+    File(FileRows<'a>, usize),
+}
 
 /// A frame that a correction reads; planes that are left out are 0 everywhere.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
     /// Values.
-    pub image: ArrayView2<'a, f32>,
+    pub image: Values<'a>,
     /// Flags.
     pub mask: Option<ArrayView2<'a, i32>>,
     /// Variance of the values.
@@ -105,6 +115,15 @@ pub struct Step<'a> {
     pub operation: Operation<'a>,
 }
 
+impl Values<'_> {
+    fn dim(&self) -> (usize, usize) {
+        match self {
+            Self::Memory(plane) => plane.dim(),
+            Self::File(plane, rows) => (*rows, plane.columns()),
+        }
+    }
+}
+
 impl Source<'_> {
     fn check(&self, shape: (usize, usize)) -> Result<(), KernelError> {
         same_shape("image of a step", self.image.dim(), shape)?;
@@ -115,7 +134,20 @@ impl Source<'_> {
     }
 }
 
-impl Step<'_> {
+impl<'a> Step<'a> {
+    /// The values that are read from a file, and how many rows of them there are.
+    pub(super) fn from_file(&self) -> Option<(FileRows<'a>, usize)> {
+        match &self.operation {
+            Operation::Bias(source) | Operation::Dark(source, _) | Operation::Flat(source, _) => {
+                match source.image {
+                    Values::File(plane, rows) => Some((plane, rows)),
+                    Values::Memory(_) => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a repair wants all columns of all rows, and comes after all that is not one.
     pub(super) fn is_repair(&self) -> bool {
         matches!(

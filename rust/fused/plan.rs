@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::ArrayView2;
 
-use super::operation::{Operation, Source, Step};
+use super::operation::{Operation, Source, Step, Values};
 use crate::error::KernelError;
 use crate::interpolation::Options;
 use crate::runs::BoxRuns;
@@ -131,7 +131,9 @@ impl<'a> Plan<'a> {
 
 impl Source<'_> {
     fn ask(&self, row: usize) {
-        ask(&self.image, row);
+        if let Values::Memory(image) = &self.image {
+            ask(image, row);
+        }
         self.mask.iter().for_each(|mask| ask(mask, row));
         self.variance.iter().for_each(|variance| ask(variance, row));
     }

@@ -1,8 +1,10 @@
 //! A row on its way through the steps.
 
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1};
+use std::borrow::Cow;
 
-use super::operation::{Operation, Source, Step};
+use ndarray::{ArrayView1, ArrayView2};
+
+use super::operation::{Operation, Source, Step, Values};
 use crate::calibration::{add_row, add_scaled_row, divide_row, join_row, subtract_row};
 use crate::conversion::{convert_row, lower_row};
 use crate::flags::{count_bits, has_without};
@@ -11,7 +13,7 @@ use crate::interpolation::row::{self as repair, WantsMore};
 use crate::masking::{Shape, widen_row};
 use crate::rows::together;
 use crate::runs::{self, Run};
-use crate::simd::{self, dispatched};
+use crate::simd::dispatched;
 use crate::variance::{Numbers, write_row, write_row_v17, write_row_with_bias};
 
 /// The three planes of a row, and what is known of it.
@@ -58,20 +60,9 @@ impl Row {
         self.variance.copy_from_slice(&together(variance));
     }
 
-    /// Write the row where it belongs, past the caches.
-    pub fn store(
-        &self,
-        image: ArrayViewMut1<'_, f32>,
-        mask: ArrayViewMut1<'_, i32>,
-        variance: ArrayViewMut1<'_, f32>,
-    ) {
-        store(&self.image, image);
-        store(&self.mask, mask);
-        store(&self.variance, variance);
-    }
-
-    /// Do a step, as far as it concerns this row; `dead` variances need not be written.
-    pub fn apply(&mut self, step: &Step<'_>, dead: bool) {
+    /// Do a step, as far as it concerns this row; `dead` variances need not be written, and
+    /// `values` of a row are what the step has in a file.
+    pub fn apply(&mut self, step: &Step<'_>, dead: bool, values: &[f32]) {
         let Some(row) = self.y.checked_sub(step.corner.0).filter(|row| *row < step.shape.0) else {
             return;
         };
@@ -106,7 +97,7 @@ impl Row {
                 }
             }
             Operation::Bias(bias) => {
-                subtract_row(image, &line(&bias.image, row));
+                subtract_row(image, &bias.image.line(row, values));
                 bias.join(mask, row);
                 match bias.variance {
                     _ if dead => {}
@@ -126,7 +117,7 @@ impl Row {
             }
             Operation::Trails(bits) => widen_row(mask, *bits),
             Operation::Dark(dark, scale) => {
-                add_scaled_row(image, &line(&dark.image, row), -scale);
+                add_scaled_row(image, &dark.image.line(row, values), -scale);
                 dark.join(mask, row);
                 match dark.variance {
                     Some(other) => add_scaled_row(variance, &line(&other, row), scale * scale),
@@ -135,7 +126,7 @@ impl Row {
             }
             Operation::Flat(flat, scale) => {
                 let spread = flat.variance.as_ref().map(|variance| line(variance, row));
-                let level = line(&flat.image, row);
+                let level = flat.image.line(row, values);
                 divide_row(image, variance, &level, spread.as_deref(), 1.0 / scale, false);
                 flat.join(mask, row);
             }
@@ -204,6 +195,16 @@ impl Row {
     }
 }
 
+impl Values<'_> {
+    /// A row of them, or `read`, what was read of a file.
+    fn line<'a>(&'a self, row: usize, read: &'a [f32]) -> Cow<'a, [f32]> {
+        match self {
+            Self::Memory(plane) => line(plane, row),
+            Self::File(..) => Cow::Borrowed(read),
+        }
+    }
+}
+
 impl Source<'_> {
     fn join(&self, mask: &mut [i32], row: usize) {
         if let Some(other) = &self.mask {
@@ -212,15 +213,8 @@ impl Source<'_> {
     }
 }
 
-fn line<'a, T: Clone>(plane: &ArrayView2<'a, T>, row: usize) -> std::borrow::Cow<'a, [T]> {
+fn line<'a, T: Clone>(plane: &ArrayView2<'a, T>, row: usize) -> Cow<'a, [T]> {
     together(plane.index_axis_move(ndarray::Axis(0), row))
-}
-
-fn store<T: simd::Word>(from: &[T], mut to: ArrayViewMut1<'_, T>) {
-    match to.as_slice_mut() {
-        Some(to) => simd::stream(from, to),
-        None => to.assign(&ArrayView1::from(from)),
-    }
 }
 
 dispatched! {

@@ -12,7 +12,7 @@ use crate::pixels::{self, Pixel, Scaling};
 use crate::rice::Width;
 use crate::tile_rows::{self, Heap, Summed};
 
-type PyScaling = (f64, f64, Option<i64>);
+pub(super) type PyScaling = (f64, f64, Option<i64>);
 
 /// Starts, lengths, columns (0, 1, 2), scales, zero points, blanks; the last three may be empty.
 type PyTiles<'py> = (
@@ -27,7 +27,7 @@ type PyTiles<'py> = (
 /// Algorithm, bitpix, bytes of a Rice pixel, Rice block, dither and its seed.
 type PyCoding = (String, i64, u32, usize, Option<String>, usize);
 
-fn scaling(value: Option<PyScaling>) -> Option<Scaling> {
+pub(super) fn scaling(value: Option<PyScaling>) -> Option<Scaling> {
     value.map(|(scale, zero, blank)| Scaling { scale, zero, blank })
 }
 

@@ -4,9 +4,11 @@ use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::detached;
-use super::planes::{Source as Planes, Target, view, view_mut};
-use crate::fused::{Operation, Settings, Source, Step, correct};
+use super::fused_files::{Image, Place};
+use super::planes::{Source as Planes, view};
+use super::{detached_with, system_error};
+use crate::checksum::Sum;
+use crate::fused::{Failure, Operation, Settings, Source, Step, correct};
 use crate::interpolation::Options;
 
 /// Name, (row, column, height, width), arguments.
@@ -15,7 +17,7 @@ type Given<'py> = (String, (usize, usize, usize, usize), Bound<'py, PyAny>);
 type Plane<'py, T> = PyReadonlyArray2<'py, T>;
 
 /// Image, and mask and variance where they are not 0 everywhere.
-type Frame<'py> = (Plane<'py, f32>, Option<Plane<'py, i32>>, Option<Plane<'py, f32>>);
+type Frame<'py> = (Image<'py>, Option<Plane<'py, i32>>, Option<Plane<'py, f32>>);
 
 /// The arguments of a step, while its arrays are borrowed.
 enum Held<'py> {
@@ -38,24 +40,52 @@ enum Held<'py> {
     Nans(i32, Options),
 }
 
+impl From<Failure> for PyErr {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Argument(error) => error.into(),
+            Failure::Read { error, .. } => error.into(),
+            Failure::Write(error) => system_error(&error),
+        }
+    }
+}
+
 /// Several corrections row by row; see `cfhtisr.isr.fused`.
+///
+/// Where the file of a step cannot be read, the step and the error are the answer.
 #[pyfunction]
 pub(crate) fn correct_fused<'py>(
     py: Python<'py>,
-    mut target: Target<'py>,
+    mut target: Place<'py>,
     steps: Vec<Given<'py>>,
     height: usize,
     watched: (i32, i32),
 ) -> PyResult<HashMap<&'static str, Py<PyAny>>> {
     let held = steps.iter().map(hold).collect::<PyResult<Vec<_>>>()?;
     let steps: Vec<_> = held.iter().zip(&steps).map(|(held, given)| step(held, given.1)).collect();
-    let target = view_mut(&mut target);
-    let outcome = detached(py, || correct(target, &steps, Settings { height, watched }))?;
+    let mut files = Vec::new();
+    let target = target.open(&mut files)?;
+    let settings = Settings { height, watched };
+    let outcome = detached_with(py, || match correct(target, &steps, settings) {
+        Err(Failure::Read { step, error }) => Ok(Err((step, error))),
+        outcome => outcome.map(Ok),
+    })?;
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err((step, error)) => {
+            let error = PyErr::from(error).into_value(py);
+            let unread = (step, error).into_pyobject(py)?.into_any().unbind();
+            return Ok(HashMap::from([("unread", unread)]));
+        }
+    };
+    let read: Vec<_> = outcome.read.into_iter().map(Sum::value).collect();
     Ok(HashMap::from([
         ("stopped", outcome.stopped.into_pyobject(py)?.unbind()),
         ("nans", outcome.nans.into_pyobject(py)?.into_any().unbind()),
         ("counts", outcome.counts.to_vec().into_pyobject(py)?.unbind()),
         ("watched", outcome.watched.into_pyobject(py)?.to_owned().into_any().unbind()),
+        ("read", read.into_pyobject(py)?.unbind()),
+        ("written", outcome.written.map(Sum::value).into_pyobject(py)?.unbind()),
     ]))
 }
 
@@ -151,7 +181,7 @@ fn least(level: f64, bits: i32) -> Option<(f32, i32)> {
 
 fn source<'a>((image, mask, variance): &'a Frame<'_>) -> Source<'a> {
     Source {
-        image: image.as_array(),
+        image: image.values(),
         mask: mask.as_ref().map(PyReadonlyArray2::as_array),
         variance: variance.as_ref().map(PyReadonlyArray2::as_array),
     }

@@ -148,10 +148,8 @@ class Calibrations:
         ccd = raw.detector.id
         kept = self._kept.get(key)
         if kept is None or kept[0] != ccd:
-            old = self._kept.pop(key, None)
-            spare = None if old is None else old[1].masked_image.image.array
-            del old  # let go of the other planes before the new ones are made
-            frame, identity = self._read(kind, path, raw, n_ccd, spare)
+            self._kept.pop(key, None)  # let go of its planes before the new ones are made
+            frame, identity = self._read(kind, path, raw, n_ccd)
             self._kept[key] = kept = (ccd, frame, identity)
         _check(kind, path, kept[1], raw)
         return kept[1], kept[2]
@@ -227,9 +225,8 @@ class Calibrations:
         path: Path,
         raw: Exposure,
         n_ccd: int | None,
-        spare: NDArray[Any] | None = None,
     ) -> tuple[Exposure, str]:
-        """Read a frame, into the memory of one that is not needed any more if it fits."""
+        """Read a frame; pixels that need not be changed stay in the file."""
         detector = raw.detector
         assert detector is not None
         file = _file_of_ccd(kind, path, detector.name) if path.is_dir() else path
@@ -249,8 +246,8 @@ class Calibrations:
                     f"{file}: the {kind} was made in the era of {era} CCDs, the exposure in that "
                     f"of {n_ccd}"
                 )
-            frame = self._open[file].read(detector.id, out=spare)
-            identity = self._open[file].identity(detector.id)
+            frame = self._open[file].read(detector.id, later=True)
+            identity = self._open[file].identity(detector.id, stated=True)
         where = f"{file}, {detector.name}"
         shape = frame.masked_image.shape
         if shape not in (detector.raw_bbox.shape, detector.bbox.shape):

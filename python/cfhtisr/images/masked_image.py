@@ -138,7 +138,7 @@ class MaskedImage:
 
     def copy(self) -> "MaskedImage":
         """Return a masked image with pixels of its own."""
-        _, mask, variance = self.stored()
+        mask, variance = self.extras()
         return MaskedImage(
             self.image.copy(),
             None if mask is None else mask.copy(),
@@ -153,9 +153,12 @@ class MaskedImage:
 
         Such a plane is 0 everywhere, and needs no memory until it is asked for.
         """
+        return (self._image.array, *self.extras())
+
+    def extras(self) -> tuple[NDArray[np.int32] | None, NDArray[np.float32] | None]:
+        """Return the pixels of mask and variance as `stored` does, and leave the image alone."""
         mask, variance = self._mask, self._variance
         return (
-            self._image.array,
             None if mask is None else mask.array,
             None if variance is None else variance.array,
         )

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any, Literal, overload
 
@@ -222,6 +222,60 @@ class FitsFile:
             self._claim(hdu, 0, hdu.data_size)
             self._sums[index] = self._total(Summed(self._source, hdu))
         return self._sums[index]
+
+    def stated_sum(self, index: int) -> int:
+        """Return the sum of the data of an HDU as its header states it, as `data_sum` would.
+
+        Reading the HDU refuses it if that is wrong. Where nothing is stated, or a wrong sum
+        would not be refused, the data are summed.
+        """
+        stated = str(self.hdus[index].cards.get("DATASUM", "")).strip()
+        if index in self._sums or self.checksum != "error" or not stated.isdecimal():
+            return self.data_sum(index)
+        return int(stated)
+
+    def place(
+        self, index: int
+    ) -> tuple[int, int, int, tuple[float, float, int | None] | None, tuple[int, int]] | None:
+        """Return where a kernel finds the pixels of an HDU; None if it cannot read them itself.
+
+        Returns
+        -------
+        descriptor, start, bitpix, scaling, shape
+            The open file, the first byte of the pixels, how they are stored, and (rows, columns).
+
+        Raises
+        ------
+        FileFormatError
+            If the file is too short for them.
+        """
+        hdu = self.hdus[index]
+        descriptor = descriptor_of(self._source)
+        if hdu.shape is None or hdu.is_compressed or descriptor is None or 0 in hdu.shape:
+            return None
+        rows, columns = hdu.shape
+        self._claim(hdu, 0, rows * columns * abs(hdu.image[0]) // 8)
+        return descriptor, hdu.data_start, hdu.image[0], hdu.scaling, (rows, columns)
+
+    def was_read(self, index: int, total: int) -> None:
+        """Take the sum of the bytes of all pixels of an HDU that a kernel has read at `place`.
+
+        Raises
+        ------
+        FileFormatError
+            If the sum that its header states is wrong.
+        """
+        if index in self._sums:
+            return
+        hdu = self.hdus[index]
+        rows, columns = hdu.shape or (0, 0)
+        summed = Summed(self._source, hdu)
+        summed.put(total, rows * columns * abs(hdu.image[0]) // 8)
+        self._sums[index] = self._total(summed)
+
+    def blamed(self, index: int) -> AbstractContextManager[None]:
+        """Name file and HDU in what a kernel raises that reads the file itself."""
+        return self._blamed(self.hdus[index])
 
     def _total(self, summed: Summed) -> int:
         """Return the sum of an HDU, compared with what its header states."""

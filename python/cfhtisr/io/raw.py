@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
 from astropy.io.fits import Header
 from numpy.typing import NDArray
 
@@ -21,10 +22,12 @@ from cfhtisr.camera.repair import value_repairs
 from cfhtisr.camera.sections import detector_for
 from cfhtisr.errors import FileFormatError, UnknownChoiceError
 from cfhtisr.images.exposure import Exposure
+from cfhtisr.images.stored_image import StoredImage
 from cfhtisr.io.amplifier_hdus import amplifier_of, splice_headers, splice_pixels
 from cfhtisr.io.fits_cards import Cards
 from cfhtisr.io.fits_file import FitsFile
 from cfhtisr.io.hdu import Hdu
+from cfhtisr.io.hdu_pixels import HduPixels
 from cfhtisr.io.raw_header import era_of, merged_header, visit_info, wcs_of
 
 Checksum = Literal["error", "warn", "ignore"]
@@ -224,10 +227,14 @@ class RawFile:
             tuple(places),
         )
 
-    def read(self, ccd: int | str, out: NDArray[Any] | None = None) -> Exposure:
+    def read(
+        self, ccd: int | str, out: NDArray[Any] | None = None, later: bool = False
+    ) -> Exposure:
         """Return the exposure of one CCD; see `read_raw`.
 
-        The pixels go into ``out`` if they are of its type and shape, and lie in one HDU.
+        The pixels go into ``out`` if they are of its type and shape, and lie in one HDU. With
+        ``later`` plain floats stay in the file, which is not closed before they are needed,
+        until somebody looks at them.
         """
         if self._camera is None:
             return self._read_any(ccd)
@@ -244,10 +251,19 @@ class RawFile:
             len(place.hdus) > 1 or out.dtype != only.dtype or out.shape != only.shape
         ):
             out = None
-        planes = [self._file.read(hdu.index, out=out) for hdu in place.hdus]
-        pixels: NDArray[Any] = planes[0]
-        if len(planes) == 2:
-            pixels = splice_pixels(planes[0], planes[1], place.hdus[0].header)
+        pixels: NDArray[Any] | StoredImage
+        if (
+            later
+            and len(place.hdus) == 1
+            and only.dtype == np.float32
+            and self._file.place(only.index) is not None
+        ):
+            pixels = StoredImage(HduPixels(self._file, only.index))
+        else:
+            planes = [self._file.read(hdu.index, out=out) for hdu in place.hdus]
+            pixels = planes[0]
+            if len(planes) == 2:
+                pixels = splice_pixels(planes[0], planes[1], place.hdus[0].header)
         name = str(value_of(header, "FILTER") or "").strip()
         return Exposure(
             pixels,
@@ -258,10 +274,15 @@ class RawFile:
             visit_info=visit_info(header, number, first.cards),
         )
 
-    def identity(self, ccd: int | str) -> str:
-        """Return the name of the file and CCD with the sum of its data, to say what was used."""
+    def identity(self, ccd: int | str, stated: bool = False) -> str:
+        """Return the name of the file and CCD with the sum of its data, to say what was used.
+
+        With ``stated`` that is the sum in the header, which reading the data refuses if it is
+        wrong.
+        """
         place = self._find(_number(self.path, ccd))
-        sums = "+".join(str(self._file.data_sum(hdu.index)) for hdu in place.hdus)
+        sum_of = self._file.stated_sum if stated else self._file.data_sum
+        sums = "+".join(str(sum_of(hdu.index)) for hdu in place.hdus)
         return f"{self.path.name}[ccd{place.ccd:02d}] DATASUM {sums}"
 
     def _read_any(self, ccd: int | str) -> Exposure:

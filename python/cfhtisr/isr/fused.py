@@ -15,6 +15,7 @@ import numpy as np
 from cfhtisr import _kernels
 from cfhtisr.camera.detector import Detector
 from cfhtisr.images import Box2I, Mask, MaskedImage
+from cfhtisr.images.stored_image import StoredImage
 from cfhtisr.isr import (
     assembly,
     bad_regions,
@@ -217,7 +218,7 @@ class Batch(Immediate):
         end: int | None = len(steps)
         while end is not None:  # what wants a statistic of the frame is done when the rest is
             count = end
-            seen = _kernels.correct_fused(self._frame, steps[:count], self._height, watched)
+            seen = self._correct(self._frame, steps[:count], watched)
             end = seen["stopped"]
             if end is not None and not fresh:
                 raise RuntimeError("a kernel spoiled what it cannot redo, please report this")
@@ -227,6 +228,29 @@ class Batch(Immediate):
         if count == len(steps):
             self._seen = seen
         return said
+
+    def _correct(self, frame: Planes, steps: list[Any], watched: tuple[int, int]) -> Any:
+        """Run the kernel, and see to the files that it reads."""
+        given, files = [], {}
+        for number, (name, box, arguments) in enumerate(steps):
+            if name in _READING:
+                image, *extras = arguments if name == "bias" else arguments[0]
+                if isinstance(image, StoredImage):
+                    place = image.source.place
+                    if place is not None:
+                        files[number] = image.source
+                    read = (image.array if place is None else place, *extras)
+                    arguments = read if name == "bias" else (read, *arguments[1:])
+            given.append((name, box, arguments))
+        seen = _kernels.correct_fused(frame, given, self._height, watched)
+        if "unread" in seen:
+            number, error = seen["unread"]
+            with files[number].blamed():
+                raise error
+        if seen["stopped"] is None:
+            for number, file in files.items():
+                file.was_read(seen["read"][number])
+        return seen
 
     def to_float(self, raw: MaskedImage) -> MaskedImage:
         """Return a frame whose pixels are made when they are needed."""
@@ -462,14 +486,21 @@ class Batch(Immediate):
 _RANKS = {"boxes": 1, "grown": 2, "nans": 3}
 """Repairs, in the order in which one pass can do them."""
 
+_READING = ("bias", "dark", "flat")
+"""What reads the image of a frame row by row, from a file too."""
+
 
 def _stored(name: str, planes: MaskedImage) -> tuple[Any, Any, Any]:
-    """Return the planes of a frame that a kernel reads; None for those that are 0 everywhere."""
+    """Return the planes of a frame that a kernel reads; None for those that are 0 everywhere.
+
+    An image that lies in a file stays there.
+    """
     if not isinstance(planes, MaskedImage):
         source(name, planes)  # which refuses
-    image, mask, variance = planes.stored()
+    image, (mask, variance) = planes.image, planes.extras()
+    unread = isinstance(image, StoredImage) and image.is_pending and image.dtype == np.float32
     return (
-        readable(f"{name}.image", image, np.float32),
+        image if unread else readable(f"{name}.image", image.array, np.float32),
         None if mask is None else readable(f"{name}.mask", mask, np.int32),
         None if variance is None else readable(f"{name}.variance", variance, np.float32),
     )

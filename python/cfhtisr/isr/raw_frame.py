@@ -223,6 +223,10 @@ class RawFrame(MaskedImage):
         """Return the pixels of the planes."""
         return self.planes.stored()
 
+    def extras(self) -> tuple[Any, Any]:
+        """Return the pixels of mask and variance."""
+        return self.planes.extras()
+
     def setXY0(self, x0: int, y0: int) -> None:
         """Move the first pixel to another column and row of the parent frame."""
         self.planes.setXY0(x0, y0)

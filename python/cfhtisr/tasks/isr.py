@@ -16,6 +16,7 @@ from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.camera.detector import Detector
 from cfhtisr.errors import ShapeMismatchError
 from cfhtisr.images import Box2I, Exposure, MaskedImage
+from cfhtisr.images.stored_image import StoredImage
 from cfhtisr.isr import parity as _parity
 from cfhtisr.isr.raw_frame import RawFrame
 from cfhtisr.pipe import Struct, Task, timeMethod
@@ -289,8 +290,7 @@ class IsrTask(
             if isinstance(frame, Exposure) and any(
                 np.may_share_memory(plane, other)
                 for plane in planes.getArrays()
-                for other in frame.masked_image.stored()
-                if other is not None
+                for other in _in_memory(frame.masked_image)
             ):
                 raise ValueError(f"out shares memory with the {name}, which it would overwrite")
         return planes
@@ -366,6 +366,14 @@ class IsrTask(
                 visit = None if each is None else each.visit_info
                 if visit is None or math.isnan(visit.dark_time):
                     raise RuntimeError(f"the dark time of the {what} is not known")
+
+
+def _in_memory(planes: MaskedImage) -> list[Any]:
+    """Return the pixels of planes that are there."""
+    image = planes.image
+    pending = isinstance(image, StoredImage) and image.is_pending
+    arrays = [*([] if pending else [image.array]), *planes.extras()]
+    return [array for array in arrays if array is not None]
 
 
 def _copied(planes: MaskedImage, out: MaskedImage) -> MaskedImage:

@@ -149,7 +149,7 @@ def _bias_variance(exposure: Exposure, data: IsrData) -> Any:
     """Return the variance of the bias frame, of the size of the exposure."""
     if data.bias is None:
         return None
-    _, _, variance = data.bias.masked_image.stored()
+    _, variance = data.bias.masked_image.extras()
     if variance is None:
         return None
     shape = exposure.masked_image.shape
