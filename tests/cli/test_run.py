@@ -364,7 +364,7 @@ def test_no_command_minds(words, files):
 
 
 def test_ctrl_c(files, tmp_path, capsys, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     assert run(files.raw, tmp_path, "--ccd", "0") == 0

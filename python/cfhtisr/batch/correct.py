@@ -19,21 +19,26 @@ from numpy.typing import NDArray
 
 from cfhtisr import __version__
 from cfhtisr.batch.calibrations import KINDS, CalibrationPaths, Calibrations
-from cfhtisr.batch.facts import measure
+from cfhtisr.batch.facts import STEP, measure
 from cfhtisr.batch.report import Outcome
 from cfhtisr.batch.units import in_electrons
 from cfhtisr.config_files import changed, values_of
 from cfhtisr.errors import UnknownChoiceError
 from cfhtisr.images import Exposure, MaskedImage
+from cfhtisr.images.streamed_frame import StreamedFrame
 from cfhtisr.io import open_raw, write_exposure
 from cfhtisr.io._packed import QUANTIZE, Mode, Packing
-from cfhtisr.io.exposure_file import read_provenance
+from cfhtisr.io.atomic import AtomicFile
+from cfhtisr.io.exposure_file import read_provenance, write_streamed
 from cfhtisr.io.mosaic import MosaicWriter
 from cfhtisr.io.picture_file import write_picture
 from cfhtisr.io.raw import Checksum, RawFile
+from cfhtisr.io.streamed_product import StreamedProduct
 from cfhtisr.io.verify import verify
 from cfhtisr.io.weight_map import write_weight
+from cfhtisr.isr.amp_offset import columns, neighbours
 from cfhtisr.tasks.cfht import CfhtIsrTask, CfhtIsrTaskConfig
+from cfhtisr.tasks.steps import makes_once
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +46,7 @@ FINGERPRINT = "JOB"
 MAPS = "MAPS"
 LAYOUTS = ("ccd", "mosaic")
 UNITS = ("adu", "electron")
+_HEADERS = (28800, 5760, 5760, 5760)  # of a product [byte], until there is one
 _MOST_OPEN = 64  # of the files that a process may have, some hundreds as a rule
 
 
@@ -152,6 +158,7 @@ class Worker:
         # Memory of a CCD that is written, for the next.
         self._planes: MaskedImage | None = None
         self._counts: NDArray[np.uint16] | None = None
+        self._headers: tuple[int, ...] = _HEADERS
         settings = json.dumps(values_of(plan.config), sort_keys=True, default=repr)
         self._config_facts = {"CONFIG": hashlib.sha256(settings.encode()).hexdigest()}
         for name, value in changed(plan.config).items():
@@ -178,21 +185,47 @@ class Worker:
                     and _finished(product, provenance[FINGERPRINT], plan.weight)
                 ):
                     return Outcome(path.name, ccd, "skipped", str(product), warnings=warned)
-                exposure, facts = self._correct(raw, inputs, path, ccd)
-                write_exposure(
-                    exposure,
-                    product,
-                    overwrite=True,
-                    sync=plan.sync,
-                    provenance=provenance,
-                    compress=plan.compress,
-                    quantize=plan.quantize,
-                )
-                self._write_maps(exposure, path, ccd)
+                if self._streams(raw):
+                    facts = self._stream(raw, inputs, path, ccd)
+                else:
+                    exposure, facts = self._correct(raw, inputs, path, ccd)
+                    write_exposure(
+                        exposure,
+                        product,
+                        overwrite=True,
+                        sync=plan.sync,
+                        provenance=provenance,
+                        compress=plan.compress,
+                        quantize=plan.quantize,
+                    )
+                    self._write_maps(exposure, path, ccd)
             except Exception as error:
                 return _failure(path, ccd, error, warned)
         seconds = time.perf_counter() - start
         return Outcome(path.name, ccd, "done", str(product), "", seconds, facts, warned)
+
+    def _streams(self, raw: Exposure) -> bool:
+        """Whether the rows of the CCD may go to the product as they are finished."""
+        plan = self._plan
+        whole = plan.compress is not None or plan.weight or plan.units != "adu"
+        return not whole and makes_once(self._task, raw)
+
+    def _stream(
+        self, raw: Exposure, inputs: Mapping[str, tuple[Any, str]], path: Path, ccd: int
+    ) -> dict[str, Any]:
+        """Correct one CCD into its product, of which no plane is held in memory."""
+        plan, detector = self._plan, raw.detector
+        assert detector is not None
+        boxes = {amp.name: amp.bbox for amp in detector}
+        width = plan.config.ampOffsetWidth
+        windows = [columns(boxes[a], boxes[b], width) for a, b in neighbours(boxes)]
+        with AtomicFile(plan.product(path, ccd), plan.sync, overwrite=True) as file:
+            product = StreamedProduct(file, self._headers)
+            frame = StreamedFrame(detector.bbox.shape, product, STEP, windows)
+            exposure, facts = self._correct(raw, inputs, path, ccd, frame)
+            write_streamed(exposure, product, self._provenance(inputs))
+        self._headers = product.headers
+        return facts
 
     def mosaic(self, path: Path, ccds: Sequence[int], n_ccd: int) -> list[Outcome]:
         """Correct the CCDs of a raw into one file; a CCD that fails is left out of it."""
@@ -335,7 +368,12 @@ class Worker:
         return self._plan.calibrations.fringe is None or self._task.fringe.checkFilter(raw)
 
     def _correct(
-        self, raw: Exposure, inputs: Mapping[str, tuple[Any, str]], path: Path, ccd: int
+        self,
+        raw: Exposure,
+        inputs: Mapping[str, tuple[Any, str]],
+        path: Path,
+        ccd: int,
+        out: MaskedImage | None = None,
     ) -> tuple[Exposure, dict[str, Any]]:
         arguments = {name: value for name, (value, _) in inputs.items() if name != "raw"}
         task = self._task
@@ -348,12 +386,13 @@ class Worker:
             elif raw.detector is not None:
                 raw.detector = raw.detector.copy()  # many exposures may share the one that came
                 raw.detector.crosstalk = matrix
-        planes = self._reused(raw)
+        planes = self._reused(raw) if out is None else out
         if planes is not None:
             arguments["out"] = planes
         result = task.run(raw, **arguments)
         exposure = result.exposure
-        self._planes = exposure.masked_image
+        if out is None:
+            self._planes = exposure.masked_image
         for kind in ("oss", "flattened"):
             thumb = getattr(result, f"{kind}Thumb")
             if thumb is not None:

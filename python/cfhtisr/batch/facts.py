@@ -1,13 +1,15 @@
 """What a summary says of a corrected CCD."""
 
-__all__ = ["measure"]
+__all__ = ["STEP", "measure"]
 
 from typing import Any
 
-from cfhtisr.images.exposure import Exposure
-from cfhtisr.isr import masking, statistics
+from cfhtisr.images import Exposure, Mask
+from cfhtisr.isr import statistics
+from cfhtisr.isr.fused import Immediate
 
-_STEP = 8
+STEP = 8
+"""Of the rows that are looked at."""
 _STEPS = {
     "overscan": "ISROSCN",
     "bias": "ISRBIAS",
@@ -25,19 +27,15 @@ def measure(exposure: Exposure) -> dict[str, Any]:
     every eighth row [unit of the image]: more would not make them better known than the sky is
     even.
     """
-    header, mask = exposure.metadata, exposure.mask
-    every = sum(1 << bit for bit in mask.planes().values())
-    sky, noise = statistics.compute(
-        exposure.image.array[::_STEP],
-        ("MEANCLIP", "STDEVCLIP"),
-        mask=mask.array[::_STEP],
-        and_mask=every,
-    )
+    header, planes = exposure.metadata, exposure.masked_image
+    every = sum(1 << bit for bit in Mask.planes().values())
+    image, mask = planes.every_row(STEP)
+    sky, noise = statistics.compute(image, ("MEANCLIP", "STDEVCLIP"), mask=mask, and_mask=every)
     facts: dict[str, Any] = {"sky": float(sky), "noise": float(noise)}
     for name in ("A", "B"):
         facts[f"overscan_{name}"] = header.get(f"ISR_OSCAN_LEVEL{name}")
     facts["saturation"] = header.get("SATURATE")
     facts["unit"] = str(header.get("BUNIT", "adu"))
     facts["applied"] = [step for step, card in _STEPS.items() if header.get(card) is True]
-    facts["planes"] = masking.count_planes(mask)
+    facts["planes"] = Immediate().count_planes(planes)
     return facts

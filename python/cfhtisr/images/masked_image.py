@@ -163,6 +163,10 @@ class MaskedImage:
             None if variance is None else variance.array,
         )
 
+    def every_row(self, step: int) -> tuple[NDArray[Any], NDArray[np.int32]]:
+        """Return image and flags of every so many rows; they are only to be looked at."""
+        return self.image.array[::step], self.mask.array[::step]
+
     def __getitem__(self, box: Box2I) -> "MaskedImage":
         return self.subset(box)
 

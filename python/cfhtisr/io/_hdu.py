@@ -1,6 +1,16 @@
 """HDUs on their way into a file: header, pixels by bands of rows, checksums."""
 
-__all__ = ["Computed", "Hdu", "header_of", "image_cards", "size_of", "table_cards", "write_hdu"]
+__all__ = [
+    "Computed",
+    "Hdu",
+    "InFile",
+    "Pixels",
+    "header_of",
+    "image_cards",
+    "size_of",
+    "table_cards",
+    "write_hdu",
+]
 
 import math
 from collections.abc import Callable, Sequence
@@ -46,9 +56,29 @@ class Computed:
         return self._rows(rows)
 
 
+class InFile:
+    """Pixels that the file holds already.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Number of rows and of columns.
+    dtype : dtype
+        Type of a pixel.
+    datasum : int
+        The sum of their bytes.
+    """
+
+    def __init__(self, shape: tuple[int, int], dtype: np.dtype[Any], datasum: int) -> None:
+        self.shape, self.dtype, self.datasum = shape, dtype, datasum
+        self.ndim = len(shape)
+        self.size = math.prod(shape)
+        self.nbytes = self.size * dtype.itemsize
+
+
 Pixels = NDArray[Any] | Computed
-Hdu = tuple[list[str], Pixels | None]
-"""Cards without the sums, and pixels or records."""
+Hdu = tuple[list[str], Any]
+"""Cards without the sums, and pixels (`Pixels`, or `InFile`) or records, or None."""
 
 _BAND = 1 << 20  # bytes of a band, so that it stays in cache between swap, sum and write
 _NO_SUM = "0" * 16
@@ -78,7 +108,7 @@ def header_of(cards: Sequence[str], data: int, whole: str = _NO_SUM) -> bytes:
     return text.ljust(-(-len(text) // BLOCK) * BLOCK).encode("ascii")
 
 
-def image_cards(array: Pixels, primary: bool = False) -> list[str]:
+def image_cards(array: Pixels | InFile, primary: bool = False) -> list[str]:
     """Return the structural cards of an image extension.
 
     Raises

@@ -22,9 +22,12 @@ from numpy.typing import NDArray
 import cfhtisr
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.images.mask import FIRST_USER_BIT, PLANES, Mask
+from cfhtisr.images.masked_image import MaskedImage
+from cfhtisr.images.streamed_frame import StreamedFrame
 from cfhtisr.io import _tables
 from cfhtisr.io._cards import Entry, card, cards_of, plane_entries, text_of, wcs_entries
 from cfhtisr.io._hdu import Computed, Hdu, Pixels, image_cards, table_cards
+from cfhtisr.io.streamed_product import StreamedProduct
 
 
 def primary_cards(header: Header) -> list[str]:
@@ -48,7 +51,7 @@ def provenance_hdu(facts: _tables.Facts) -> Hdu:
 class ExposureParts:
     """The parts of an exposure."""
 
-    planes: list[tuple[str, Pixels]]  # type of the HDU and its pixels
+    planes: list[tuple[str, Any]]  # type of the HDU and its pixels
     tables: list[tuple[str, NDArray[Any], list[Entry]]]
     units: Mapping[str, str]  # BUNIT by type
     facts: list[Entry]  # of the IMAGE
@@ -72,8 +75,10 @@ class ExposureParts:
         return [*entries, *self.wcs, *position_entries(self.xy0), version]
 
 
-def parts_of(exposure: Exposure) -> ExposureParts:
+def parts_of(exposure: Exposure, product: StreamedProduct | None = None) -> ExposureParts:
     """Take an exposure apart; pixels are not copied.
+
+    Those that a product holds already, as they are to be there, are `InFile`.
 
     Raises
     ------
@@ -81,7 +86,11 @@ def parts_of(exposure: Exposure) -> ExposureParts:
         If a part cannot stand in a FITS file.
     """
     planes = exposure.masked_image
-    mask, bits = canonical(planes.mask.array)
+    pixels, bits = _in_file(planes, product)
+    if not pixels:
+        mask, bits = canonical(planes.mask.array)
+        pixels = [planes.image.array, mask, planes.variance.array]
+        image_cards(pixels[0])  # refuses what FITS does not have
     unit = str(exposure.metadata.get("BUNIT") or "adu").strip()
     tables = []
     detector: list[Entry] = []
@@ -103,10 +112,8 @@ def parts_of(exposure: Exposure) -> ExposureParts:
         tables.append(("DETECTOR", rows, [*detector, *more]))
     if exposure.valid_polygon is not None:
         tables.append(("VALID_POLYGON", _tables.polygon_rows(exposure.valid_polygon), []))
-    image = planes.image.array
-    image_cards(image)  # refuses what FITS does not have
     return ExposureParts(
-        planes=[("IMAGE", image), ("MASK", mask), ("VARIANCE", planes.variance.array)],
+        planes=list(zip(("IMAGE", "MASK", "VARIANCE"), pixels, strict=True)),
         tables=tables,
         units={"IMAGE": unit, "VARIANCE": _squared(unit)},
         facts=_facts(exposure),
@@ -123,18 +130,37 @@ def canonical(mask: NDArray[np.int32]) -> tuple[Pixels, dict[str, int]]:
     The bits of user planes depend on what the process did before; a file that did, too, would
     not be the same twice.
     """
+    has_users = any(bit >= FIRST_USER_BIT for bit in Mask.planes().values())
+    used = int(np.bitwise_or.reduce(mask, axis=None)) if mask.size and has_users else 0
+    moves, planes = _bits(used)
+    if not moves:
+        return mask, planes
+    moved = Computed(mask.shape, np.int32, lambda rows: moved_bits(mask[rows], moves))
+    return moved, planes
+
+
+def _bits(used: int) -> tuple[dict[int, int], dict[str, int]]:
+    """Return where the bits that are used move to in a file, and the planes there."""
     users = {name: bit for name, bit in Mask.planes().items() if bit >= FIRST_USER_BIT}
-    if not users:
-        return mask, dict(PLANES)
-    used = int(np.bitwise_or.reduce(mask, axis=None)) if mask.size else 0
     old = {name: bit for name, bit in sorted(users.items()) if used >> bit & 1}
     unnamed = used >> FIRST_USER_BIT & ~sum(1 << bit - FIRST_USER_BIT for bit in old.values())
     new = {name: bit for bit, name in enumerate(old, FIRST_USER_BIT)}
-    if old == new or unnamed:
-        return mask, {**PLANES, **old}
-    moves = {bit: new[name] for name, bit in old.items()}
-    moved = Computed(mask.shape, np.int32, lambda rows: moved_bits(mask[rows], moves))
-    return moved, {**PLANES, **new}
+    if not users or old == new or unnamed:
+        return {}, {**PLANES, **old}
+    return {bit: new[name] for name, bit in old.items()}, {**PLANES, **new}
+
+
+def _in_file(
+    planes: MaskedImage, product: StreamedProduct | None
+) -> tuple[list[Any], dict[str, int]]:
+    """Return what stands for planes that a product holds, and their bits; nothing if it cannot."""
+    if product is None or not isinstance(planes, StreamedFrame):
+        return [], {}
+    if planes.sink is not product or not planes.is_streamed:
+        return [], {}
+    used = sum(1 << bit for bit, count in enumerate(planes.seen["counts"]) if count)
+    moves, bits = _bits(used)
+    return ([], {}) if moves else (list(product.planes()), bits)
 
 
 def moved_bits(mask: NDArray[np.int32], moves: Mapping[int, int]) -> NDArray[np.int32]:

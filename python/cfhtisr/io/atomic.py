@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import secrets
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -110,12 +111,49 @@ class AtomicFile:
             offset += count
             left = left[_moved(count, self.path) :]
 
+    @property
+    def descriptor(self) -> int:
+        """The number of the open file."""
+        return self._fd
+
+    def resize(self, size: int) -> None:
+        """Make the file that long: bytes behind its end are gone, new ones are 0."""
+        try:
+            # As if written: `write` goes on behind them.
+            _os.ftruncate(self._fd, size)
+            os.lseek(self._fd, size, os.SEEK_SET)
+        except OSError as error:
+            raise self._explained(error, size) from error
+        self._written = size
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return bytes that were written before."""
+        parts = []
+        while size > 0:
+            try:
+                part = _os.pread(self._fd, size, offset)
+            except OSError as error:
+                raise self._explained(error, self._written) from error
+            offset, size = offset + _moved(len(part), self.path), size - len(part)
+            parts.append(part)
+        return b"".join(parts)
+
+    @contextlib.contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Name the file in what others raise that write it."""
+        try:
+            yield
+        except OSError as error:
+            if error.filename is not None:  # it is of another file
+                raise
+            raise self._explained(error, self._written) from error
+
     def __enter__(self) -> Self:
         if os.path.isdir(self._final):
             raise IsADirectoryError(errno.EISDIR, "Is a directory, wanted a file", self.path)
         if not self._overwrite and os.path.lexists(self._final):
             raise self._exists()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
             # The system takes the umask off these permissions.
             self._fd = _os.open(self._temporary, flags, 0o666)

@@ -1,18 +1,19 @@
 """An exposure of one CCD as a FITS file of its own."""
 
-__all__ = ["read_exposure", "read_provenance", "write_exposure"]
+__all__ = ["read_exposure", "read_provenance", "write_exposure", "write_streamed"]
 
 import os
 
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.io._cards import Entry, cards_of, merged
-from cfhtisr.io._hdu import Hdu, image_cards, size_of, table_cards
+from cfhtisr.io._hdu import Hdu, InFile, image_cards, size_of, table_cards
 from cfhtisr.io._packed import QUANTIZE, Mode, Packing, write_hdu
 from cfhtisr.io._parts import parts_of, primary_cards, provenance_hdu
 from cfhtisr.io._reader import ExposureReader
 from cfhtisr.io._tables import Facts
 from cfhtisr.io.atomic import AtomicFile
 from cfhtisr.io.fits_file import FitsFile
+from cfhtisr.io.streamed_product import StreamedProduct
 
 
 def write_exposure(
@@ -100,8 +101,43 @@ def write_exposure(
             write_hdu(file, cards, array, packing)
 
 
-def _file_hdus(exposure: Exposure, provenance: Facts | None) -> list[Hdu]:
-    parts = parts_of(exposure)
+def write_streamed(exposure: Exposure, product: StreamedProduct, provenance: Facts) -> None:
+    """Write the rest of a product that the pass has written the planes of.
+
+    The file is that of `write_exposure`, byte for byte. Planes that are not there, or were
+    looked at since, are written from memory.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        What the pass has made.
+    product : StreamedProduct
+        Where its planes went.
+    provenance : mapping of str to str, int or float
+        As for `write_exposure`.
+
+    Raises
+    ------
+    OSError, TypeError, ValueError
+        As for `write_exposure`.
+    """
+    file = product.file
+    try:
+        hdus = _file_hdus(exposure, provenance, product)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{file.path} cannot be written: {error}") from error
+    if isinstance(hdus[1][1], InFile):
+        product.finish(hdus)
+        return
+    file.resize(0)
+    for cards, array in hdus:
+        write_hdu(file, cards, array, None)
+
+
+def _file_hdus(
+    exposure: Exposure, provenance: Facts | None, product: StreamedProduct | None = None
+) -> list[Hdu]:
+    parts = parts_of(exposure, product)
     header, _ = merged(exposure.metadata, parts.wcs, bool(parts.wcs))
     hdus: list[Hdu] = [(primary_cards(header), None)]
     for kind, array in parts.planes:

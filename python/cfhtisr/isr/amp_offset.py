@@ -1,6 +1,6 @@
 """Amplifier offsets: the step along the border of two amplifiers of an assembled CCD."""
 
-__all__ = ["BorderStep", "measure", "neighbours", "solve", "subtract"]
+__all__ = ["BorderStep", "columns", "measure", "neighbours", "solve", "subtract"]
 
 import math
 from collections.abc import Mapping
@@ -55,6 +55,12 @@ def neighbours(boxes: Mapping[str, Box2I]) -> list[tuple[str, str]]:
         for right, other in boxes.items()
         if one.x1 + 1 == other.x0 and one.y0 <= other.y1 and other.y0 <= one.y1
     ]
+
+
+def columns(left: Box2I, right: Box2I, width: int) -> tuple[int, int]:
+    """Return the first column that `measure` looks at, and the one behind the last."""
+    half = min(int(width), left.width, right.width) // 2
+    return right.x0 - 2 * half, right.x0 + 2 * half
 
 
 def measure(
@@ -120,7 +126,8 @@ def measure(
     n_bands = (y1 - y0 + 1) // _BAND
     if n_bands < _LEAST_BANDS:
         return BorderStep(math.nan, math.nan, max(0, n_bands))
-    part = planes.subset(Box2I(right.x0 - 2 * half, y0, 4 * half, n_bands * _BAND))
+    first, end = columns(left, right, width)
+    part = planes.subset(Box2I(first, y0, end - first, n_bands * _BAND))
     every = 1 if max_bands is None else -(-n_bands // max(_LEAST_BANDS, max_bands))
     image = readable("planes", part.image, np.float32)
     means = _kernels.window_means(image, part.mask.array, reject, n_sigma, every)

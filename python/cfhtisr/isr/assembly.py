@@ -12,6 +12,7 @@ from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.camera.detector import Detector
 from cfhtisr.errors import PixelTypeError, ShapeMismatchError
 from cfhtisr.images import Box2I, MaskedImage
+from cfhtisr.images.streamed_frame import StreamedFrame
 from cfhtisr.isr._planes import source, target
 
 Part = tuple[MaskedImage, MaskedImage, bool, bool]
@@ -103,6 +104,9 @@ def prepare(
     boxes = [to for _, _, to in pairs]
     apart = not any(a.overlaps(b) for a, b in combinations(boxes, 2))
     whole = apart and sum(box.area for box in boxes) == frame.area
+    if isinstance(out, StreamedFrame) and out.is_pending and whole and out.shape == frame.shape:
+        out.setXY0(frame.x0, frame.y0)
+        return out, _parts(out, raw, pairs)
     if out is None:
         fresh = np.empty if whole else np.zeros
         kinds = (np.float32, np.int32, np.float32)
@@ -118,11 +122,16 @@ def prepare(
             for plane in planes:
                 plane.fill(0)
     ccd = MaskedImage(planes[0], planes[1], planes[2], xy0=(frame.x0, frame.y0))
-    parts = [
+    return ccd, _parts(ccd, raw, pairs)
+
+
+def _parts(
+    ccd: MaskedImage, raw: MaskedImage, pairs: list[tuple[Amplifier, Box2I, Box2I]]
+) -> list[Part]:
+    return [
         (ccd.subset(to), raw.subset(box), amplifier.raw_flip_x, amplifier.raw_flip_y)
         for amplifier, box, to in pairs
     ]
-    return ccd, parts
 
 
 def assembled_detector(detector: Detector, trim: bool = True) -> Detector:

@@ -16,6 +16,7 @@ from cfhtisr import _kernels
 from cfhtisr.camera.detector import Detector
 from cfhtisr.images import Box2I, Mask, MaskedImage
 from cfhtisr.images.stored_image import StoredImage
+from cfhtisr.images.streamed_frame import StreamedFrame, StreamedPart
 from cfhtisr.isr import (
     assembly,
     bad_regions,
@@ -133,10 +134,14 @@ class Immediate:
 
     def count_planes(self, planes: MaskedImage) -> dict[str, int]:
         """Return how many pixels are in each plane, as `masking.count_planes` does."""
+        if isinstance(planes, StreamedFrame) and planes.is_streamed:
+            return _by_plane(planes.seen)
         return masking.count_planes(planes.mask)
 
     def wants_filling(self, planes: MaskedImage) -> bool:
         """Return whether a pixel is BAD and not INTRP, as `bad_regions.needed` does."""
+        if isinstance(planes, StreamedFrame) and planes.is_streamed:
+            return bool(planes.seen["watched"])
         return bad_regions.needed(planes.mask)
 
     def flush(self) -> None:
@@ -171,7 +176,7 @@ class Batch(Immediate):
     def __init__(self, height: int = _HEIGHT, out: MaskedImage | None = None) -> None:
         super().__init__(out)
         self._height = height
-        self._frame: Planes | None = None
+        self._frame: Planes | StreamedFrame | None = None
         self._fresh = False  # whether what was noted makes all pixels of the frame
         self._steps: list[Any] = []
         self._alone: dict[int, Callable[[], Any]] = {}  # repairs that may want more than rows
@@ -189,10 +194,14 @@ class Batch(Immediate):
             self.flush()
             self._frame = None
             return
+        if isinstance(planes, StreamedFrame) and not planes.is_made:
+            if planes is not self._frame:
+                self.flush()
+                self._frame = planes
+            return
         arrays = planes.getArrays()
-        if self._frame is not None and self._corner(arrays) == (0, 0):
-            if arrays[0].shape == self._frame[0].shape:
-                return
+        if self._corner(arrays) == (0, 0) and arrays[0].shape == self._shape:
+            return
         self.flush()
         usable = planes.dtype == np.float32 and all(a.flags.writeable for a in arrays)
         self._frame, self._seen = arrays if usable else None, None
@@ -218,7 +227,7 @@ class Batch(Immediate):
         end: int | None = len(steps)
         while end is not None:  # what wants a statistic of the frame is done when the rest is
             count = end
-            seen = self._correct(self._frame, steps[:count], watched)
+            seen = self._correct(steps[:count], fresh, watched)
             end = seen["stopped"]
             if end is not None and not fresh:
                 raise RuntimeError("a kernel spoiled what it cannot redo, please report this")
@@ -229,7 +238,24 @@ class Batch(Immediate):
             self._seen = seen
         return said
 
-    def _correct(self, frame: Planes, steps: list[Any], watched: tuple[int, int]) -> Any:
+    def _correct(self, steps: list[Any], fresh: bool, watched: tuple[int, int]) -> Any:
+        """Run the kernel, and see to the files that it reads, and writes."""
+        frame = self._frame
+        if not isinstance(frame, StreamedFrame):
+            return self._run(frame, steps, watched)
+        if frame.is_pending and fresh:
+            shape, sink = frame.shape, frame.sink
+            with sink.blamed():
+                kept = [(kept.every, kept.column, kept.image, kept.mask) for kept in frame.kept]
+                seen = self._run((*sink.open(shape), shape, kept), steps, watched)
+            if seen["stopped"] is None:
+                sink.take(seen["written"])
+                frame.seen = seen
+            return seen
+        self._frame = frame.planes.getArrays()
+        return self._run(self._frame, steps, watched)
+
+    def _run(self, frame: Any, steps: list[Any], watched: tuple[int, int]) -> Any:
         """Run the kernel, and see to the files that it reads."""
         given, files = [], {}
         for number, (name, box, arguments) in enumerate(steps):
@@ -305,26 +331,29 @@ class Batch(Immediate):
         out, self._out = self._out, None
         ccd, parts = assembly.prepare(raw, detector, trim, out)
         self.flush()
-        self._frame, self._seen = target("ccd", ccd), None
+        if isinstance(ccd, StreamedFrame):
+            ccd.make = self.flush
+        self._frame = ccd if isinstance(ccd, StreamedFrame) else target("ccd", ccd)
+        self._seen = None
         boxes = [to.bbox for to, *_ in parts]
         rows = {(box.y0, box.height) for box in boxes}
         fresh = rows == {(ccd.bbox.y0, ccd.height)} and _side_by_side(boxes, ccd.bbox)
         for to, of, flip_x, flip_y in parts:
-            part, flips = target("ccd", to), (flip_x, flip_y)
+            flips = (flip_x, flip_y)
             made = None
             if isinstance(of, RawPart):
                 made = of.frame.operation(of.box)
-            if made is not None and self._note("raw", part, (*made, flips)):
+            if made is not None and self._note("raw", self._changed(to), (*made, flips)):
                 continue
             read = source("raw", of)
-            if not self._note("place", part, (read, flips)):
-                _kernels.place(part, read, flip_x, flip_y)
+            if not self._note("place", self._changed(to), (read, flips)):
+                _kernels.place(target("ccd", to), read, flip_x, flip_y)
         self._fresh = fresh and len(self._steps) == len(parts)
         return ccd
 
     def subtract_bias(self, planes: MaskedImage, bias: MaskedImage) -> None:
         """Note a bias frame."""
-        changed, read = target("target", planes), _stored("bias", bias)
+        changed, read = self._changed(planes), _stored("bias", bias)
         check_size("bias", bias, planes)
         if not self._note("bias", changed, read):
             super().subtract_bias(planes, bias)
@@ -351,17 +380,17 @@ class Batch(Immediate):
             if fits and bias_variance is not None:
                 bias = readable("bias_variance", bias_variance, np.float32)
             numbers = (*numbers, bias)
-        if not self._note(name, planes.getArrays(), numbers, fits=fits):
+        if not self._note(name, self._changed(planes), numbers, fits=fits):
             super().update_variance(planes, gain, read_noise, bias_variance, parity)
 
     def widen_saturation_trails(self, planes: MaskedImage, plane: str = "SAT") -> None:
         """Note that runs of flags are to be lengthened."""
-        if not self._note("trails", planes.getArrays(), Mask.bitmask(plane)):
+        if not self._note("trails", self._changed(planes), Mask.bitmask(plane)):
             super().widen_saturation_trails(planes, plane)
 
     def subtract_dark(self, planes: MaskedImage, dark: MaskedImage, scale: float) -> None:
         """Note a dark frame."""
-        changed, read = target("target", planes), _stored("dark", dark)
+        changed, read = self._changed(planes), _stored("dark", dark)
         check_size("dark", dark, planes)
         fits = math.isfinite(scale)
         if not self._note("dark", changed, (read, float(scale)), fits=fits):
@@ -369,7 +398,7 @@ class Batch(Immediate):
 
     def divide_flat(self, planes: MaskedImage, flat: MaskedImage, scale: float) -> None:
         """Note a flat field."""
-        changed, read = target("target", planes), _stored("flat", flat)
+        changed, read = self._changed(planes), _stored("flat", flat)
         check_size("flat", flat, planes)
         fits = math.isfinite(scale) and scale != 0
         if not self._note("flat", changed, (read, float(scale)), fits=fits):
@@ -383,7 +412,7 @@ class Batch(Immediate):
         def alone() -> None:
             Immediate.interpolate_boxes(self, planes, boxes, plane, parity)
 
-        corners = masking.local_corners(boxes, planes.image)
+        corners = masking.local_corners(boxes, planes)
         bits, flag = Mask.bitmask(plane), Mask.bitmask("INTRP")
         arguments = (np.ascontiguousarray(corners, np.int32), bits, flag, check_parity(parity))
         if not self._note_repair("boxes", planes, arguments, alone):
@@ -418,7 +447,7 @@ class Batch(Immediate):
         seen = self._counted(planes)
         if seen is None:
             return super().count_planes(planes)
-        return {name: int(seen["counts"][bit]) for name, bit in Mask.planes().items()}
+        return _by_plane(seen)
 
     def wants_filling(self, planes: MaskedImage) -> bool:
         """Return whether a pixel is BAD and not INTRP."""
@@ -428,7 +457,9 @@ class Batch(Immediate):
     def _counted(self, planes: MaskedImage) -> Any:
         """Return what the last pass saw, if the flags of these very pixels are still those."""
         self.flush()
-        whole = self._frame is not None and planes.mask.array is self._frame[1]
+        if isinstance(planes, StreamedFrame) and not planes.is_made:
+            return planes.seen
+        whole = isinstance(self._frame, tuple) and planes.mask.array is self._frame[1]
         return self._seen if whole else None
 
     def _note_repair(
@@ -438,13 +469,15 @@ class Batch(Immediate):
         last = max((_RANKS.get(step[0], 0) for step in self._steps), default=0)
         fits = self._fresh and bool(self._steps) and last < _RANKS[name]
         fits = fits and all(not isinstance(value, int) or value >= 0 for value in arguments)
-        whole = self._frame is not None and planes.shape == self._frame[0].shape
-        if not self._note(name, planes.getArrays(), arguments, fits=fits and whole):
+        whole = planes.shape == self._shape
+        if not self._note(name, self._changed(planes), arguments, fits=fits and whole):
             return False
         self._alone[len(self._steps) - 1] = alone
         return True
 
-    def _note(self, name: str, changed: Planes, arguments: Any, *, fits: bool = True) -> bool:
+    def _note(
+        self, name: str, changed: Planes | Box2I, arguments: Any, *, fits: bool = True
+    ) -> bool:
         """Note a correction; else do what was noted before it, and return False."""
         corner = self._corner(changed) if fits else None
         if corner is None:
@@ -453,11 +486,32 @@ class Batch(Immediate):
             return False
         if self._alone and name not in _RANKS:
             self.flush()  # repairs come last
-        self._steps.append((name, (*corner, *changed[0].shape), arguments))
+        shape = changed.shape if isinstance(changed, Box2I) else changed[0].shape
+        self._steps.append((name, (*corner, *shape), arguments))
         return True
 
-    def _corner(self, part: Planes) -> tuple[int, int] | None:
+    @property
+    def _shape(self) -> tuple[int, ...] | None:
+        """The shape of the frame, if there is one."""
+        frame = self._frame[0] if isinstance(self._frame, tuple) else self._frame
+        return None if frame is None else frame.shape
+
+    def _changed(self, planes: MaskedImage) -> Planes | Box2I:
+        """Return what is changed: arrays, or a box of our frame that is still to be made."""
+        if isinstance(planes, StreamedFrame | StreamedPart) and planes.is_pending:
+            if planes.frame is self._frame:
+                x0, y0 = planes.frame.xy0
+                return planes.bbox.shifted_by(-x0, -y0)
+        return target("target", planes)
+
+    def _corner(self, part: Planes | Box2I) -> tuple[int, int] | None:
         """Return row and column at which a part of the frame begins; None if it is no part."""
+        if isinstance(part, Box2I):
+            return None if part.is_empty else (part.y0, part.x0)
+        if isinstance(self._frame, StreamedFrame):
+            if not self._frame.is_made:
+                return None
+            self._frame = self._frame.planes.getArrays()
         if self._frame is None:
             return None
         corners = set()
@@ -504,6 +558,10 @@ def _stored(name: str, planes: MaskedImage) -> tuple[Any, Any, Any]:
         None if mask is None else readable(f"{name}.mask", mask, np.int32),
         None if variance is None else readable(f"{name}.variance", variance, np.float32),
     )
+
+
+def _by_plane(seen: Any) -> dict[str, int]:
+    return {name: int(seen["counts"][bit]) for name, bit in Mask.planes().items()}
 
 
 def _side_by_side(boxes: list[Box2I], frame: Box2I) -> bool:

@@ -26,6 +26,7 @@ from cfhtisr import _kernels
 from cfhtisr.errors import UnknownChoiceError
 from cfhtisr.images.geom import Box2I
 from cfhtisr.images.mask import Mask
+from cfhtisr.images.masked_image import MaskedImage
 from cfhtisr.images.plane import Plane
 from cfhtisr.isr._arrays import readable, writable
 
@@ -316,7 +317,7 @@ def local_corners(boxes: Box2I | Iterable[Box2I] | ArrayLike, frame: object) -> 
     boxes : Box2I, iterable of Box2I, or array_like of int, shape (n, 4)
         Boxes of the parent frame.
     frame : object
-        The frame; a plane says by its ``xy0`` where it begins, an array begins at (0, 0).
+        The frame; planes say by their ``xy0`` where they begin, an array begins at (0, 0).
 
     Returns
     -------
@@ -324,7 +325,7 @@ def local_corners(boxes: Box2I | Iterable[Box2I] | ArrayLike, frame: object) -> 
         Rows ``x0, y0, x1, y1``, inclusive.
     """
     corners = Box2I.to_array(boxes)
-    if not isinstance(frame, Plane) or frame.xy0 == (0, 0):
+    if not isinstance(frame, Plane | MaskedImage) or frame.xy0 == (0, 0):
         return corners
     x0, y0 = frame.xy0
     return Box2I.to_array(corners - np.array([x0, y0, x0, y0], np.int64))

@@ -17,6 +17,7 @@ from cfhtisr.camera.detector import Detector
 from cfhtisr.errors import ShapeMismatchError
 from cfhtisr.images import Box2I, Exposure, MaskedImage
 from cfhtisr.images.stored_image import StoredImage
+from cfhtisr.images.streamed_frame import StreamedFrame
 from cfhtisr.isr import parity as _parity
 from cfhtisr.isr.raw_frame import RawFrame
 from cfhtisr.pipe import Struct, Task, timeMethod
@@ -268,7 +269,7 @@ class IsrTask(
             counts = together.counts(exposure)
         if isinstance(exposure.masked_image, RawFrame):  # of a frame that was not assembled
             exposure = exposure.with_pixels(exposure.masked_image.planes)
-        if planes is not None and exposure.image.array is not planes.image.array:
+        if planes is not None and not _is_in(exposure.masked_image, planes):
             exposure = exposure.with_pixels(_copied(exposure.masked_image, planes))
         record(exposure, data, self.config.parity, counts)
         self.debugView(exposure, "postISRCCD")
@@ -289,7 +290,7 @@ class IsrTask(
         for name, frame in frames.items():
             if isinstance(frame, Exposure) and any(
                 np.may_share_memory(plane, other)
-                for plane in planes.getArrays()
+                for plane in _in_memory(planes)
                 for other in _in_memory(frame.masked_image)
             ):
                 raise ValueError(f"out shares memory with the {name}, which it would overwrite")
@@ -368,8 +369,15 @@ class IsrTask(
                     raise RuntimeError(f"the dark time of the {what} is not known")
 
 
+def _is_in(planes: MaskedImage, out: MaskedImage) -> bool:
+    """Return whether a frame has the pixels of the planes that were given."""
+    return planes is out or planes.image.array is out.image.array
+
+
 def _in_memory(planes: MaskedImage) -> list[Any]:
     """Return the pixels of planes that are there."""
+    if isinstance(planes, StreamedFrame) and not planes.is_made:
+        return []
     image = planes.image
     pending = isinstance(image, StoredImage) and image.is_pending
     arrays = [*([] if pending else [image.array]), *planes.extras()]

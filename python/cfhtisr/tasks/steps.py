@@ -6,7 +6,7 @@ retargeting the subtask changes what a run does.
 
 from __future__ import annotations
 
-__all__ = ["INERT", "STEPS", "Step", "inert", "missing"]
+__all__ = ["INERT", "STEPS", "Step", "inert", "makes_once", "missing"]
 
 import math
 from collections.abc import Callable
@@ -49,6 +49,9 @@ class Step:
         together with its neighbours; None for other steps.
     spares_flags : tuple of str or None
         The methods of a step that is not point-wise but changes no flag, nor lets others do so.
+    spares_pixels : callable or None
+        Whether a step that is not point-wise leaves the pixels alone, and looks at none but those
+        along the border of amplifiers.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Step:
     when: Callable[[IsrTask, IsrData], bool] | None = None
     pointwise: tuple[str, ...] | None = None
     spares_flags: tuple[str, ...] | None = None
+    spares_pixels: Callable[[IsrTask], bool] | None = None
 
     def wanted(self, task: IsrTask, data: IsrData) -> bool:
         """Return whether the step is to run."""
@@ -380,6 +384,7 @@ STEPS: tuple[Step, ...] = (
         _amp_offset,
         when=_measures_offsets,
         spares_flags=("ampOffsetCorrection",),
+        spares_pixels=lambda t: not t.config.doAmpOffset,
     ),
     Step(
         "badRegions",
@@ -393,10 +398,25 @@ STEPS: tuple[Step, ...] = (
         when=lambda t, d: bool(t.config.qa.doThumbnailFlattened),
     ),
     Step("masking", lambda t, e, d: t.masking.run(e), "doCameraSpecificMasking"),
-    Step("zeroPoint", lambda t, e, d: t.roughZeroPoint(e), spares_flags=("roughZeroPoint",)),
+    Step(
+        "zeroPoint",
+        lambda t, e, d: t.roughZeroPoint(e),
+        spares_flags=("roughZeroPoint",),
+        spares_pixels=lambda t: True,
+    ),
     Step("vignette", _vignette, "doVignette"),
-    Step("transmission", _transmission, "doAttachTransmissionCurve"),
-    Step("distortion", lambda t, e, d: t.addDistortionModel(e, d.camera), "doAddDistortionModel"),
+    Step(
+        "transmission",
+        _transmission,
+        "doAttachTransmissionCurve",
+        spares_pixels=lambda t: True,
+    ),
+    Step(
+        "distortion",
+        lambda t, e, d: t.addDistortionModel(e, d.camera),
+        "doAddDistortionModel",
+        spares_pixels=lambda t: True,
+    ),
     Step(
         "electrons",
         lambda t, e, d: t.toElectrons(e, d.amplifiers),
@@ -406,6 +426,25 @@ STEPS: tuple[Step, ...] = (
     Step("background", _background, "doMeasureBackground"),
 )
 """The sequence."""
+
+
+def makes_once(task: IsrTask, exposure: Exposure) -> bool:
+    """Return whether a run makes the pixels of the assembled CCD in one pass.
+
+    What comes after looks at no more than the border of amplifiers, so that the rows may go to
+    a file as they are finished.
+    """
+    config = task.config
+    if exposure.detector is None or not (config.doAssembleCcd and task.assembleCcd.config.doTrim):
+        return False
+    data = IsrData(detector=exposure.detector, done={"assemble": True})
+    first = next(index for index, step in enumerate(STEPS) if step.name == "assemble")
+    return all(
+        step.pointwise is not None or (step.spares_pixels is not None and step.spares_pixels(task))
+        for step in STEPS[first:]
+        if step.wanted(task, data)
+    )
+
 
 INERT = (
     "fwhm",

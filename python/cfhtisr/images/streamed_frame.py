@@ -1,0 +1,334 @@
+"""A frame whose planes go to a file while they are made, and come back when they are wanted."""
+
+__all__ = ["Sink", "StreamedFrame", "StreamedPart"]
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfhtisr.images.geom import Box2I
+from cfhtisr.images.mask import Mask
+from cfhtisr.images.masked_image import MaskedImage
+from cfhtisr.images.plane import Image
+
+KINDS = (np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.float32))
+"""Types of image, mask and variance."""
+
+
+class Sink(Protocol):
+    """A file with room for the three planes of a frame, big-endian."""
+
+    def open(self, shape: tuple[int, int]) -> tuple[int, tuple[int, int, int]]:
+        """Return the descriptor of the file, and the first byte of each plane."""
+
+    def take(self, sums: Sequence[int]) -> None:
+        """Note the sums of the bytes of the planes, which are written."""
+
+    def read(self, plane: int) -> NDArray[Any]:
+        """Return the pixels of a plane that was written."""
+
+    def blamed(self) -> AbstractContextManager[None]:
+        """Name the file in what a kernel raises that writes it."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Pixels that are had without the file: of every so many rows, from a column on."""
+
+    every: int
+    column: int
+    image: NDArray[np.float32]
+    mask: NDArray[np.int32]
+
+    def holds(self, box: Box2I) -> bool:
+        """Return whether all pixels of a box, from pixel (0, 0) on, are there."""
+        end = self.column + self.image.shape[1]
+        return self.every == 1 and self.column <= box.x0 and box.x1 < end
+
+
+class StreamedFrame(MaskedImage):
+    """A frame that is made in one pass, whose rows go to a file as they are finished.
+
+    Whoever asks for a plane gets it, made in memory if it is not made yet, else read from the
+    file; from then on this is an ordinary masked image, and the file does not hold the frame any
+    more, since pixels may have been changed. Some pixels can be looked at without that.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Number of rows and of columns.
+    sink : Sink
+        Where the rows go.
+    every : int, optional
+        Every so many rows can be looked at.
+    windows : sequence of (int, int), optional
+        Columns, the first and the one behind the last, of which all rows can be looked at.
+    """
+
+    __slots__ = ("_made", "_shape", "_xy0", "kept", "make", "seen", "sink")
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        sink: Sink,
+        every: int = 8,
+        windows: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        self._shape = (int(shape[0]), int(shape[1]))
+        self._xy0 = (0, 0)
+        self._made: MaskedImage | None = None
+        self.sink = sink
+        self.make: Callable[[], None] | None = None
+        self.seen: Any = None
+        self.kept = []
+        for step, first, end in [(every, 0, shape[1]), *((1, *window) for window in windows)]:
+            size = -(-shape[0] // step), end - first
+            kept = Kept(step, first, np.empty(size, np.float32), np.empty(size, np.int32))
+            self.kept.append(kept)
+
+    @property
+    def frame(self) -> "StreamedFrame":
+        """The frame itself, as a part has its own."""
+        return self
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the pixels are still to be made."""
+        return self._made is None and self.seen is None
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the pixels are in memory."""
+        return self._made is not None
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the file holds the frame."""
+        return self._made is None and self.seen is not None
+
+    @property
+    def planes(self) -> MaskedImage:
+        """The pixels."""
+        if self._made is None:
+            if self.is_streamed:
+                arrays = [self.sink.read(plane) for plane in range(len(KINDS))]
+                self.seen = None
+            else:
+                arrays = [np.zeros(self._shape, kind) for kind in KINDS]
+            self._made = MaskedImage(arrays[0], arrays[1], arrays[2], xy0=self._xy0)
+            make, self.make = self.make, None
+            if make is not None:
+                make()
+        return self._made
+
+    def every_row(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Return image and flags of every so many rows; they are only to be looked at."""
+        if self.is_streamed:
+            for kept in self.kept:
+                if kept.every == step:
+                    return kept.image, kept.mask
+        return super().every_row(step)
+
+    def window(self, box: Box2I) -> Kept | None:
+        """Return kept pixels in which those of a box are, if there are any."""
+        if not self.is_streamed:
+            return None
+        local = box.shifted_by(-self._xy0[0], -self._xy0[1])
+        return next((kept for kept in self.kept if kept.holds(local)), None)
+
+    # What a masked image has
+
+    @property
+    def image(self) -> Image:
+        """The image plane."""
+        return self.planes.image
+
+    @image.setter
+    def image(self, values: Any) -> None:
+        self.planes.image = values
+
+    @property
+    def mask(self) -> Mask:
+        """The mask plane."""
+        return self.planes.mask
+
+    @mask.setter
+    def mask(self, values: Any) -> None:
+        self.planes.mask = values
+
+    @property
+    def variance(self) -> Image:
+        """The variance plane."""
+        return self.planes.variance
+
+    @variance.setter
+    def variance(self, values: Any) -> None:
+        self.planes.variance = values
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a pixel of the image."""
+        return KINDS[0]
+
+    @property
+    def xy0(self) -> tuple[int, int]:
+        """Column and row of the first pixel in the parent frame."""
+        return self._xy0 if self._made is None else self._made.xy0
+
+    @property
+    def bbox(self) -> Box2I:
+        """The box of these pixels in the parent frame."""
+        return Box2I(*self.xy0, self._shape[1], self._shape[0])
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self._shape[1]
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return self._shape[0]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape, (rows, columns)."""
+        return self._shape
+
+    def subset(self, box: Box2I) -> MaskedImage:
+        """Return the pixels of a box, which are made or read when somebody looks at them."""
+        if self._made is not None:
+            return self._made.subset(box)
+        if not self.bbox.contains(box):
+            raise IndexError(
+                f"box {box.to_section()} reaches outside of the image {self.bbox.to_section()}"
+            )
+        return StreamedPart(self, box)
+
+    def stored(self) -> tuple[Any, Any, Any]:
+        """Return the pixels of the planes."""
+        return self.planes.stored()
+
+    def extras(self) -> tuple[Any, Any]:
+        """Return the pixels of mask and variance."""
+        return self.planes.extras()
+
+    def setXY0(self, x0: int, y0: int) -> None:
+        """Move the first pixel to another column and row of the parent frame."""
+        self._xy0 = (int(x0), int(y0))
+        if self._made is not None:
+            self._made.setXY0(x0, y0)
+
+
+class StreamedPart(MaskedImage):
+    """Some pixels of a streamed frame.
+
+    Parameters
+    ----------
+    frame : StreamedFrame
+        The frame.
+    box : Box2I
+        Which pixels.
+    """
+
+    __slots__ = ("_box", "frame")
+
+    def __init__(self, frame: StreamedFrame, box: Box2I) -> None:
+        self.frame, self._box = frame, box
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the pixels are still to be made."""
+        return self.frame.is_pending
+
+    def _plane(self, name: str) -> Any:
+        """Return a plane; only to be looked at where the file holds the frame."""
+        kept = self.frame.window(self._box) if name != "variance" else None
+        if kept is None:
+            return getattr(self.frame.planes.subset(self._box), name)
+        x0, y0 = self.frame.xy0
+        local = self._box.shifted_by(-x0 - kept.column, -y0)
+        pixels = getattr(kept, name)[local.slices]
+        pixels.flags.writeable = False
+        kind = Image if name == "image" else Mask
+        return kind(pixels, (self._box.x0, self._box.y0))
+
+    @property
+    def image(self) -> Image:
+        """The image plane."""
+        plane: Image = self._plane("image")
+        return plane
+
+    @image.setter
+    def image(self, values: Any) -> None:
+        self.frame.planes.subset(self._box).image = values
+
+    @property
+    def mask(self) -> Mask:
+        """The mask plane."""
+        plane: Mask = self._plane("mask")
+        return plane
+
+    @mask.setter
+    def mask(self, values: Any) -> None:
+        self.frame.planes.subset(self._box).mask = values
+
+    @property
+    def variance(self) -> Image:
+        """The variance plane."""
+        plane: Image = self._plane("variance")
+        return plane
+
+    @variance.setter
+    def variance(self, values: Any) -> None:
+        self.frame.planes.subset(self._box).variance = values
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a pixel of the image."""
+        return KINDS[0]
+
+    @property
+    def xy0(self) -> tuple[int, int]:
+        """Column and row of the first pixel in the parent frame."""
+        return (self._box.x0, self._box.y0)
+
+    @property
+    def bbox(self) -> Box2I:
+        """The box of these pixels in the parent frame."""
+        return self._box
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self._box.width
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return self._box.height
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape, (rows, columns)."""
+        return self._box.shape
+
+    def subset(self, box: Box2I) -> MaskedImage:
+        """Return the pixels of a box, which are made or read when somebody looks at them."""
+        if not self._box.contains(box):
+            raise IndexError(
+                f"box {box.to_section()} reaches outside of the image {self._box.to_section()}"
+            )
+        return self.frame.subset(box)
+
+    def stored(self) -> tuple[Any, Any, Any]:
+        """Return the pixels of the planes."""
+        return self.frame.planes.subset(self._box).stored()
+
+    def extras(self) -> tuple[Any, Any]:
+        """Return the pixels of mask and variance."""
+        return self.frame.planes.subset(self._box).extras()
