@@ -4,6 +4,8 @@
 //! is the kernel of its own name; only the growth of flags looks at the rows beside. Neither the
 //! bands in which threads share the frame nor their number change anything.
 
+mod chain;
+mod kernel;
 mod operation;
 mod plan;
 mod row;
@@ -130,7 +132,6 @@ impl Shared<'_> {
                 return Seen::nothing();
             }
             let inside = (first..end).contains(&y);
-            self.plan.prefetch(y + 1);
             let row = ring.at(y);
             if self.plan.fresh {
                 row.clear(y);
@@ -156,7 +157,15 @@ impl Shared<'_> {
     /// What a row needs no other row for.
     fn prepare(&self, row: &mut Row, inside: bool) {
         for (index, step) in self.plan.pointwise.iter().enumerate() {
-            row.apply(step, index < self.plan.dead_before);
+            match &self.plan.chain {
+                Some(chain) if chain.steps.contains(&index) => {
+                    if index == chain.steps.start {
+                        row.follow(chain);
+                    }
+                    row.apply_flags(step);
+                }
+                _ => row.apply(step, index < self.plan.dead_before),
+            }
         }
         if let Some((index, boxes)) = &self.plan.boxes {
             let runs = boxes.runs.of(row.y);
