@@ -5,6 +5,7 @@
 //! bands in which threads share the frame nor their number change anything.
 
 mod chain;
+mod counts;
 mod kernel;
 mod operation;
 mod plan;

@@ -1,20 +1,21 @@
-//! Bias, variance, dark and flat of a frame, where they follow each other as they usually do.
+//! Raw counts, bias, variance, dark and flat, where they follow each other as they usually do.
 //!
-//! Their image and variance are made in one loop, which leaves the row's memory alone in between;
-//! the flags, on which neither depends, are joined afterwards.
+//! Their image and variance are made block by block, so that they stay next to the processor; the
+//! flags of frames, on which neither depends, are joined afterwards.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
 
+use super::counts::Counts;
 use super::kernel::{Frames, Numbers, reduce};
 use super::operation::{Operation, Step};
 use super::row::line;
 use crate::variance;
 
 /// Pixels that are worked on together, little enough to stay where they are while they are.
-const BLOCK: usize = 256;
+const BLOCK: usize = 512;
 
 /// What a frame that is left out has.
 static ZEROS: [f32; BLOCK] = [0.0; BLOCK];
@@ -30,6 +31,7 @@ pub(super) struct Chain<'a> {
 struct Stretch<'a> {
     columns: Range<usize>,
     numbers: Numbers,
+    raw: Option<&'a Step<'a>>,
     bias: Option<&'a Step<'a>>,
     variance: &'a Step<'a>,
     dark: Option<&'a Step<'a>>,
@@ -55,24 +57,50 @@ impl<'a> Chain<'a> {
         Some(Self { steps: first..first + count, stretches })
     }
 
-    /// Do the steps for the image and the variance of a row; return whether both are finite.
-    pub fn apply(&self, y: usize, image: &mut [f32], variance: &mut [f32]) -> bool {
-        self.stretches.iter().fold(true, |clean, stretch| {
-            let columns = stretch.columns.clone();
-            let planes = (&mut image[columns.clone()], &mut variance[columns]);
-            stretch.apply(y, planes) && clean
-        })
+    /// Do the steps for a row, but for the flags of frames and trails.
+    pub fn apply(&self, y: usize, mut row: Planes<'_>) -> Seen {
+        let mut seen = Seen { any: 0, finite: true };
+        for stretch in &self.stretches {
+            stretch.apply(y, row.part(stretch.columns.clone()), &mut seen);
+        }
+        seen
     }
+}
+
+/// Pixels of a row.
+pub(super) struct Planes<'a> {
+    pub image: &'a mut [f32],
+    pub mask: &'a mut [i32],
+    pub variance: &'a mut [f32],
+}
+
+impl Planes<'_> {
+    fn part(&mut self, columns: Range<usize>) -> Planes<'_> {
+        Planes {
+            image: &mut self.image[columns.clone()],
+            mask: &mut self.mask[columns.clone()],
+            variance: &mut self.variance[columns],
+        }
+    }
+}
+
+/// What was seen of the pixels.
+pub(super) struct Seen {
+    /// All bits that the counts gave them.
+    pub any: i32,
+    /// Whether image and variance are finite.
+    pub finite: bool,
 }
 
 /// The place of a step in the usual order; none if it is of another kind.
 fn rank(step: &Step<'_>) -> Option<usize> {
     match step.operation {
         Operation::Trails(_) => Some(0),
-        Operation::Bias(_) => Some(1),
-        Operation::Variance { .. } => Some(2),
-        Operation::Dark(..) => Some(3),
-        Operation::Flat(..) => Some(4),
+        Operation::Raw { .. } => Some(1),
+        Operation::Bias(_) => Some(2),
+        Operation::Variance { .. } => Some(3),
+        Operation::Dark(..) => Some(4),
+        Operation::Flat(..) => Some(5),
         _ => None,
     }
 }
@@ -82,7 +110,7 @@ impl<'a> Stretch<'a> {
         let covers = |step: &&Step<'_>| {
             step.corner.1 <= columns.start && columns.end <= step.corner.1 + step.shape.1
         };
-        let mut found = [None; 5];
+        let mut found = [None; 6];
         let mut last = 0;
         for step in group.iter().filter(covers) {
             let rank = rank(step).filter(|rank| *rank > 0);
@@ -93,7 +121,7 @@ impl<'a> Stretch<'a> {
             found[rank] = Some(step);
             last = rank;
         }
-        let [_, bias, Some(step), dark, Some(flat)] = found else { return None };
+        let [_, raw, bias, Some(step), dark, Some(flat)] = found else { return None };
         let Operation::Variance { gain, read_noise, .. } = step.operation else { return None };
         let Operation::Flat(_, level) = flat.operation else { return None };
         let dark_factors = dark.map_or([-0.0; 2], |dark| match &dark.operation {
@@ -106,31 +134,44 @@ impl<'a> Stretch<'a> {
             dark: dark_factors,
             flat: 1.0 / level,
         };
-        Some(Self { columns, numbers, bias, variance: step, dark, flat })
+        Some(Self { columns, numbers, raw, bias, variance: step, dark, flat })
     }
 
-    fn apply(&self, y: usize, (image, variance): (&mut [f32], &mut [f32])) -> bool {
+    fn apply(&self, y: usize, mut row: Planes<'_>, seen: &mut Seen) {
+        let raw = self.raw.and_then(|step| Some((Counts::of(step, y)?, step.corner.1)));
         let bias = self.line(self.bias, y, image_of);
         let spread = self.line(Some(self.variance), y, variance_of);
         let dark = [image_of, variance_of].map(|plane| self.line(self.dark, y, plane));
         let flat = [image_of, variance_of].map(|plane| self.line(Some(self.flat), y, plane));
-        let blocks = image.chunks_mut(BLOCK).zip(variance.chunks_mut(BLOCK));
-        blocks.enumerate().fold(true, |clean, (number, (image, variance))| {
-            let (at, count) = (number * BLOCK, image.len());
+        let spreads = dark[1].row.is_some() || flat[1].row.is_some();
+        for at in (0..self.columns.len()).step_by(BLOCK) {
+            let count = BLOCK.min(self.columns.len() - at);
+            let Planes { image, mask, variance } = row.part(at..at + count);
+            if let Some((counts, corner)) = &raw {
+                let from = self.columns.start + at - corner;
+                seen.any |= counts.convert(from, image, mask);
+            }
             let frames = Frames {
                 bias: bias.block(at, count),
                 spread: spread.block(at, count),
-                dark: [dark[0].block(at, count), dark[1].block(at, count)],
-                flat: [flat[0].block(at, count), flat[1].block(at, count)],
+                dark: dark[0].block(at, count),
+                flat: flat[0].block(at, count),
+                spreads: spreads.then(|| [dark[1].block(at, count), flat[1].block(at, count)]),
+                next: [&bias, &spread, &dark[0], &flat[0]].map(|line| line.next_block(at, count)),
             };
-            reduce(image, variance, frames, self.numbers) && clean
-        })
+            seen.finite &= reduce(image, variance, frames, self.numbers);
+        }
     }
 
     /// What a step reads of a row.
     fn line(&self, step: Option<&'a Step<'a>>, y: usize, plane: Plane) -> Line<'a> {
-        let found = step.and_then(|step| Some((step, plane(&step.operation)?)));
-        Line(found.map(|(step, plane)| (line(plane, y), self.columns.start - step.corner.1)))
+        let Some((step, plane)) = step.and_then(|step| Some((step, plane(&step.operation)?)))
+        else {
+            return Line { row: None, next: &[], start: 0 };
+        };
+        let below = if y + 1 < plane.nrows() { y + 1 } else { y };
+        let next = plane.index_axis_move(Axis(0), below).to_slice().unwrap_or_default();
+        Line { row: Some(line(plane, y)), next, start: self.columns.start - step.corner.1 }
     }
 }
 
@@ -153,11 +194,21 @@ fn variance_of<'b, 'a>(operation: &'b Operation<'a>) -> Option<&'b ArrayView2<'a
     }
 }
 
-/// A row of a frame, and where in it a stretch begins; none if the frame has nothing but zeros.
-struct Line<'a>(Option<(Cow<'a, [f32]>, usize)>);
+/// A row of a frame, the one below it, and where in them a stretch begins.
+struct Line<'a> {
+    /// None if the frame has nothing but zeros.
+    row: Option<Cow<'a, [f32]>>,
+    /// Empty if it is not at hand.
+    next: &'a [f32],
+    start: usize,
+}
 
 impl Line<'_> {
     fn block(&self, at: usize, count: usize) -> &[f32] {
-        self.0.as_ref().map_or(&ZEROS, |(line, start)| &line[start + at..][..count])
+        self.row.as_ref().map_or(&ZEROS, |row| &row[self.start + at..][..count])
+    }
+
+    fn next_block(&self, at: usize, count: usize) -> &[f32] {
+        self.next.get(self.start + at..self.start + at + count).unwrap_or_default()
     }
 }

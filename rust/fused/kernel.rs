@@ -1,8 +1,13 @@
 //! Bias, variance, dark and flat of pixels in one loop: what each of them is in registers only.
 
+use std::array::from_mut;
+
 use crate::calibration::{divided, scaled};
-use crate::simd::dispatched;
+use crate::simd::{self, dispatched};
 use crate::variance;
+
+/// Pixels after which more of the next row is asked for: all at once would have to wait.
+const PART: usize = 32;
 
 /// What the calibration frames have for some pixels of a row; 0 where they have nothing.
 #[derive(Clone, Copy)]
@@ -10,8 +15,12 @@ pub(super) struct Frames<'a> {
     pub bias: &'a [f32],
     /// Variance of the bias, for that of the pixels.
     pub spread: &'a [f32],
-    pub dark: [&'a [f32]; 2],
-    pub flat: [&'a [f32]; 2],
+    pub dark: &'a [f32],
+    pub flat: &'a [f32],
+    /// Variances of dark and flat, unless both are 0.
+    pub spreads: Option<[&'a [f32]; 2]>,
+    /// What will be wanted soon.
+    pub next: [&'a [f32]; 4],
 }
 
 /// By what they are multiplied.
@@ -35,23 +44,89 @@ dispatched! {
         frames: Frames<'_>,
         numbers: Numbers,
     ) -> bool {
-        let count = image.len();
-        let variance = &mut variance[..count];
-        let (bias, spread) = (&frames.bias[..count], &frames.spread[..count]);
-        let [dark, dark_spread] = frames.dark.map(|values| &values[..count]);
-        let [flat, flat_spread] = frames.flat.map(|values| &values[..count]);
-        let c = (numbers.flat, numbers.flat * numbers.flat);
-        let mut odd = 0;
-        for at in 0..count {
-            let a = image[at] - bias[at];
-            let va = numbers.variance.pixel(a, spread[at]);
-            let a = a + scaled(numbers.dark[0], dark[at]);
-            let va = va + scaled(numbers.dark[1], dark_spread[at]);
-            let (a, va) = divided(a, va, flat[at], flat_spread[at], c, false);
-            image[at] = a;
-            variance[at] = va;
-            odd |= u32::from(!a.is_finite()) | u32::from(!va.is_finite());
+        if let Some(spreads) = frames.spreads {
+            each(image, variance, frames, spreads, numbers)
+        } else {
+            each(image, variance, frames, [Zeros; 2], numbers)
         }
-        odd == 0
+    }
+}
+
+/// What a frame has, or 0, which is known when this is compiled.
+trait Values: Copy {
+    fn part<const N: usize>(self, at: usize) -> [f32; N];
+}
+
+#[derive(Clone, Copy)]
+struct Zeros;
+
+#[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
+impl Values for &[f32] {
+    #[inline(always)]
+    fn part<const N: usize>(self, at: usize) -> [f32; N] {
+        *self[at..].first_chunk().expect("frames are as wide as the pixels")
+    }
+}
+
+#[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
+impl Values for Zeros {
+    #[inline(always)]
+    fn part<const N: usize>(self, _: usize) -> [f32; N] {
+        [0.0; N]
+    }
+}
+
+#[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
+#[inline(always)]
+fn each(
+    image: &mut [f32],
+    variance: &mut [f32],
+    frames: Frames<'_>,
+    spreads: [impl Values; 2],
+    numbers: Numbers,
+) -> bool {
+    let mut largest = [0; PART];
+    let ((parts, rest), (spread_parts, spread_rest)) =
+        (image.as_chunks_mut::<PART>(), variance.as_chunks_mut::<PART>());
+    let mut at = 0;
+    for planes in parts.iter_mut().zip(spread_parts) {
+        for next in frames.next {
+            if let Some(next) = next.get(at..at + PART) {
+                simd::prefetch(next);
+            }
+        }
+        part(planes, &mut largest, (frames, spreads), at, numbers);
+        at += PART;
+    }
+    for (a, va) in rest.iter_mut().zip(spread_rest) {
+        let planes = (from_mut(a), from_mut(va));
+        part(planes, from_mut(&mut largest[0]), (frames, spreads), at, numbers);
+        at += 1;
+    }
+    largest.iter().all(|bits| f32::from_bits(*bits).is_finite())
+}
+
+/// Some pixels, and the largest absolute value, as bits, that was seen at each place.
+#[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
+#[inline(always)]
+fn part<const N: usize>(
+    (image, variance): (&mut [f32; N], &mut [f32; N]),
+    largest: &mut [u32; N],
+    (frames, spreads): (Frames<'_>, [impl Values; 2]),
+    at: usize,
+    numbers: Numbers,
+) {
+    let (bias, spread) = (frames.bias.part::<N>(at), frames.spread.part::<N>(at));
+    let (dark, flat) = (frames.dark.part::<N>(at), frames.flat.part::<N>(at));
+    let [dark_spread, flat_spread] = spreads.map(|spread| spread.part::<N>(at));
+    let level = (numbers.flat, numbers.flat * numbers.flat);
+    for k in 0..N {
+        let a = image[k] - bias[k];
+        let va = numbers.variance.pixel(a, spread[k]);
+        let a = a + scaled(numbers.dark[0], dark[k]);
+        let va = va + scaled(numbers.dark[1], dark_spread[k]);
+        let (a, va) = divided(a, va, flat[k], flat_spread[k], level, false);
+        (image[k], variance[k]) = (a, va);
+        largest[k] = largest[k].max(a.abs().to_bits()).max(va.abs().to_bits());
     }
 }

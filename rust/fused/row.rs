@@ -2,10 +2,10 @@
 
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1};
 
-use super::chain::Chain;
+use super::chain::{Chain, Planes};
+use super::counts::Counts;
 use super::operation::{Operation, Source, Step};
 use crate::calibration::{add_row, add_scaled_row, divide_row, join_row, subtract_row};
-use crate::conversion::{convert_row, lower_row};
 use crate::flags::{count_bits, has_without};
 use crate::interpolation::Options;
 use crate::interpolation::row::{self as repair, WantsMore};
@@ -89,18 +89,9 @@ impl Row {
         let variance = &mut self.variance[columns];
         self.finite = false;
         match &step.operation {
-            Operation::Raw { counts, thresholds, flags, levels, flip_x, flip_y } => {
-                let row = if *flip_y { step.shape.0 - 1 - row } else { row };
-                let counts = together(counts.row(row));
-                let mut levels =
-                    levels.iter().map(|level| level[if level.len() == 1 { 0 } else { row }]);
-                let first = levels.next().unwrap_or(0.0); // which changes no count
-                self.any |= convert_row(&counts, image, mask, thresholds, *flags, first);
-                levels.for_each(|level| lower_row(image, level));
-                if *flip_x {
-                    image.reverse();
-                    mask.reverse();
-                }
+            Operation::Raw { .. } => {
+                let counts = Counts::of(step, self.y);
+                self.any |= counts.map_or(0, |counts| counts.convert(0, image, mask));
                 if !dead {
                     variance.fill(1.0);
                 }
@@ -157,7 +148,10 @@ impl Row {
 
     /// Do what several steps do to image and variance.
     pub fn follow(&mut self, chain: &Chain<'_>) {
-        self.finite = chain.apply(self.y, &mut self.image, &mut self.variance);
+        let Self { image, mask, variance, .. } = self;
+        let seen = chain.apply(self.y, Planes { image, mask, variance });
+        self.any |= seen.any;
+        self.finite = seen.finite;
     }
 
     /// Do what a step that makes no pixels does to the flags.
