@@ -15,7 +15,7 @@ use super::row::line;
 use crate::variance;
 
 /// Pixels that are worked on together, little enough to stay where they are while they are.
-const BLOCK: usize = 512;
+const BLOCK: usize = 1024;
 
 /// What a frame that is left out has.
 static ZEROS: [f32; BLOCK] = [0.0; BLOCK];

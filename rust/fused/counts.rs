@@ -2,14 +2,17 @@
 
 use std::borrow::Cow;
 
-use ndarray::ArrayView1;
+use ndarray::{ArrayView1, Axis};
 
 use super::operation::{Operation, Step};
 use crate::conversion::{convert_row, lower_row};
 use crate::rows::together;
+use crate::simd;
 
 pub(super) struct Counts<'s, 'a> {
     pixels: Cow<'a, [u16]>,
+    /// Those that the next row will want; none if they are not at hand.
+    next: &'a [u16],
     /// The row among those that the levels know.
     row: usize,
     thresholds: &'s [(f32, i32)],
@@ -27,8 +30,14 @@ impl<'s, 'a> Counts<'s, 'a> {
         };
         let row = y.checked_sub(step.corner.0).filter(|row| *row < step.shape.0)?;
         let row = if *flip_y { step.shape.0 - 1 - row } else { row };
-        let pixels = together(counts.index_axis_move(ndarray::Axis(0), row));
-        Some(Self { pixels, row, thresholds, flags: *flags, levels, flip_x: *flip_x })
+        let row_after = if *flip_y { row.wrapping_sub(1) } else { row + 1 };
+        let next = if row_after < counts.nrows() {
+            counts.index_axis_move(Axis(0), row_after).to_slice().unwrap_or_default()
+        } else {
+            &[]
+        };
+        let pixels = together(counts.index_axis_move(Axis(0), row));
+        Some(Self { pixels, next, row, thresholds, flags: *flags, levels, flip_x: *flip_x })
     }
 
     /// Make the pixels from column `from` of the step on; return all bits that some of them have.
@@ -39,6 +48,7 @@ impl<'s, 'a> Counts<'s, 'a> {
         let mut levels =
             self.levels.iter().map(|level| level[if level.len() == 1 { 0 } else { self.row }]);
         let first = levels.next().unwrap_or(0.0); // which changes no count
+        simd::prefetch(self.next.get(columns.clone()).unwrap_or_default());
         let counts = &self.pixels[columns];
         let any = convert_row(counts, image, mask, self.thresholds, self.flags, first);
         levels.for_each(|level| lower_row(image, level));
