@@ -44,10 +44,13 @@ dispatched! {
         frames: Frames<'_>,
         numbers: Numbers,
     ) -> bool {
-        if let Some(spreads) = frames.spreads {
-            each(image, variance, frames, spreads, numbers)
-        } else {
-            each(image, variance, frames, [Zeros; 2], numbers)
+        match frames.spreads {
+            Some(spreads) => each(image, variance, frames, spreads, numbers),
+            // Most flats are of level 1; products with a literal are left out when this is compiled.
+            None if numbers.flat.to_bits() == 1.0_f64.to_bits() => {
+                each(image, variance, frames, [Zeros; 2], Numbers { flat: 1.0, ..numbers })
+            }
+            None => each(image, variance, frames, [Zeros; 2], numbers),
         }
     }
 }
