@@ -133,3 +133,88 @@ fn part<const N: usize>(
         largest[k] = largest[k].max(a.abs().to_bits()).max(va.abs().to_bits());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Frames, Numbers, reduce};
+    use crate::calibration::{add_scaled_row, divide_row, subtract_row};
+    use crate::variance::{self, write_row_with_bias};
+
+    const ODD: [f32; 12] = [
+        0.0,
+        -0.0,
+        1.0,
+        -7.5,
+        1e-42,
+        1e-20,
+        f32::MAX,
+        f32::MIN_POSITIVE,
+        1e19,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+    ];
+
+    /// Values around 1000, one of seven of them odd if `odd`.
+    fn values(count: usize, seed: u32, odd: bool) -> Vec<f32> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 16
+        };
+        let mut value = |_| {
+            let (choice, value) = (next() as usize, next());
+            let tame = 1000.0 + f32::from(u16::try_from(value % 65536).unwrap()) / 777.0;
+            if odd && choice % 7 == 0 { ODD[choice / 7 % ODD.len()] } else { tame }
+        };
+        (0..count).map(&mut value).collect()
+    }
+
+    fn same(ours: &[f32], wanted: &[f32]) -> bool {
+        let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();
+        ours.len() == wanted.len() && ours.iter().zip(wanted).all(same)
+    }
+
+    #[test]
+    fn all_at_once_is_one_after_another() {
+        let factors = [(-300.0, 90000.0), (-0.7, 0.0), (-0.0, -0.0)];
+        for (case, count) in (0..100).chain([511, 512, 1000]).enumerate() {
+            for (dark_factor, square) in factors {
+                for level in [1.0, 1.1, 1e-30] {
+                    let seed = u32::try_from(count).unwrap() * 8;
+                    let [image, bias, spread, dark, flat, dark_spread, flat_spread] =
+                        [0, 1, 2, 3, 4, 5, 6].map(|k| values(count, seed + k, case % 2 == 1));
+                    let zeros = vec![0.0; count];
+                    let both = Some([&dark_spread[..], &flat_spread[..]]);
+                    for spreads in [None, both] {
+                        let of = spreads.unwrap_or([&zeros; 2]);
+                        let numbers = variance::Numbers::new(1.6, 4.0);
+                        let (mut a, mut va) = (image.clone(), zeros.clone());
+                        subtract_row(&mut a, &bias);
+                        write_row_with_bias(&a, &spread, &mut va, numbers);
+                        add_scaled_row(&mut a, &dark, dark_factor);
+                        add_scaled_row(&mut va, of[0], square);
+                        divide_row(&mut a, &mut va, &flat, Some(of[1]), 1.0 / level, false);
+                        let frames = Frames {
+                            bias: &bias,
+                            spread: &spread,
+                            dark: &dark,
+                            flat: &flat,
+                            spreads,
+                            next: [&[], &bias, &dark, &flat],
+                        };
+                        let numbers = Numbers {
+                            variance: numbers,
+                            dark: [dark_factor, square],
+                            flat: 1.0 / level,
+                        };
+                        let (mut image, mut variance) = (image.clone(), zeros.clone());
+                        let finite = reduce(&mut image, &mut variance, frames, numbers);
+                        assert!(same(&image, &a) && same(&variance, &va));
+                        assert_eq!(finite, a.iter().chain(&va).all(|value| value.is_finite()));
+                    }
+                }
+            }
+        }
+    }
+}

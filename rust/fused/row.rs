@@ -1,6 +1,8 @@
 //! A row on its way through the steps.
 
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1};
+use std::borrow::Cow;
+
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 
 use super::chain::{Chain, Planes};
 use super::counts::Counts;
@@ -172,13 +174,18 @@ impl Row {
     }
 
     pub fn flag(&mut self, runs: &[Run], bits: i32) {
-        self.any |= bits;
+        if !runs.is_empty() {
+            self.any |= bits;
+        }
         for run in runs {
             self.mask[run.first..=run.last].iter_mut().for_each(|flag| *flag |= bits);
         }
     }
 
     pub fn repair(&mut self, runs: &[Run], options: Options) -> Result<(), WantsMore> {
+        if runs.is_empty() {
+            return Ok(());
+        }
         self.any |= options.flag;
         repair::repair(&mut self.image, &mut self.mask, &mut self.variance, runs, options)?;
         let mut parts = runs.iter().map(|run| run.first..run.last + 1);
@@ -242,11 +249,8 @@ impl Row {
     }
 }
 
-pub(super) fn line<'a, T: Clone>(
-    plane: &ArrayView2<'a, T>,
-    row: usize,
-) -> std::borrow::Cow<'a, [T]> {
-    together(plane.index_axis_move(ndarray::Axis(0), row))
+pub(super) fn line<'a, T: Clone>(plane: &ArrayView2<'a, T>, row: usize) -> Cow<'a, [T]> {
+    together(plane.index_axis_move(Axis(0), row))
 }
 
 fn store<T: simd::Word>(from: &[T], mut to: ArrayViewMut1<'_, T>) {
