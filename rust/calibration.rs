@@ -51,7 +51,9 @@ struct RowMut<'a> {
 pub fn subtract_bias(target: PlanesMut<'_>, bias: Planes<'_>) -> Result<(), KernelError> {
     by_row(target, bias, |target, bias| {
         change_together(target.image, |image| subtract_row(image, &together(bias.image)));
-        change_together(target.mask, |mask| join_row(mask, &together(bias.mask)));
+        change_together(target.mask, |mask| {
+            join_row(mask, &together(bias.mask));
+        });
         change_together(target.variance, |sum| add_row(sum, &together(bias.variance)));
     })
 }
@@ -77,7 +79,9 @@ pub fn subtract_scaled(
         change_together(target.image, |image| {
             add_scaled_row(image, &together(other.image), signed);
         });
-        change_together(target.mask, |mask| join_row(mask, &together(other.mask)));
+        change_together(target.mask, |mask| {
+            join_row(mask, &together(other.mask));
+        });
         change_together(target.variance, |sum| {
             add_scaled_row(sum, &together(other.variance), square);
         });
@@ -119,7 +123,9 @@ pub fn divide_flat(
                 divide_row(image, variance, &together(flat.image), Some(&spread), c, invert);
             });
         });
-        change_together(target.mask, |mask| join_row(mask, &together(flat.mask)));
+        change_together(target.mask, |mask| {
+            join_row(mask, &together(flat.mask));
+        });
     })
 }
 
@@ -145,15 +151,19 @@ dispatched! {
         }
     }
 
-    pub(crate) fn join_row(flags: &mut [i32], other: &[i32]) {
+    /// Add the flags of another row, and return all that the other has.
+    pub(crate) fn join_row(flags: &mut [i32], other: &[i32]) -> i32 {
+        let mut any = 0;
         for (a, b) in flags.iter_mut().zip(other) {
             *a |= b;
+            any |= b;
         }
+        any
     }
 
     pub(crate) fn add_scaled_row(pixels: &mut [f32], other: &[f32], factor: f64) {
         for (a, b) in pixels.iter_mut().zip(other) {
-            *a += round(factor * f64::from(*b));
+            *a += scaled(factor, *b);
         }
     }
 
@@ -179,10 +189,24 @@ dispatched! {
     }
 }
 
+/// What a pixel of a dark frame adds.
+#[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
+#[inline(always)]
+pub(crate) fn scaled(factor: f64, value: f32) -> f32 {
+    round(factor * f64::from(value))
+}
+
 /// A pixel and its variance, divided by a flat or multiplied.
 #[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
 #[inline(always)]
-fn divided(a: f32, va: f32, f: f32, vf: f32, (c, square): (f64, f64), invert: bool) -> (f32, f32) {
+pub(crate) fn divided(
+    a: f32,
+    va: f32,
+    f: f32,
+    vf: f32,
+    (c, square): (f64, f64),
+    invert: bool,
+) -> (f32, f32) {
     let f2 = f * f;
     let sum = f64::from(a * a * vf + f2 * va);
     let level = round(c * f64::from(f));

@@ -47,26 +47,33 @@ pub fn to_float<T: RawPixel>(
 }
 
 dispatched! {
-    /// Raw counts of a row to values, with the flags of those that reach a level.
+    /// Raw counts of a row to values above a level, with the flags of those that reach another.
     ///
-    /// `thresholds` are levels, compared in `f32`, and their bits; every pixel gets `flags`.
+    /// `thresholds` are levels of counts, compared in `f32`, and their bits; every pixel gets
+    /// `flags`. Return all bits that some pixel has.
     pub(crate) fn convert_row(
         raw: &[u16],
         image: &mut [f32],
         mask: &mut [i32],
         thresholds: &[(f32, i32)],
         flags: i32,
-    ) {
+        level: f32,
+    ) -> i32 {
         let (first, bits) = thresholds.first().copied().unwrap_or((f32::NAN, 0));
-        for ((count, pixel), flag) in raw.iter().zip(&mut *image).zip(&mut *mask) {
-            *pixel = f32::from(*count);
-            *flag = flags | if *pixel >= first { bits } else { 0 };
+        let mut any = flags;
+        for ((count, pixel), flag) in raw.iter().zip(image).zip(&mut *mask) {
+            let value = f32::from(*count);
+            *flag = flags | if value >= first { bits } else { 0 };
+            any |= *flag;
+            *pixel = value - level;
         }
-        for &(level, bits) in thresholds.iter().skip(1) {
-            for (pixel, flag) in image.iter().zip(&mut *mask) {
-                *flag |= if *pixel >= level { bits } else { 0 };
+        for &(least, bits) in thresholds.iter().skip(1) {
+            for (count, flag) in raw.iter().zip(&mut *mask) {
+                *flag |= if f32::from(*count) >= least { bits } else { 0 };
+                any |= *flag;
             }
         }
+        any
     }
 
     /// Subtract one level from a row.

@@ -9,7 +9,7 @@ use crate::simd::dispatched;
 /// Bits of a mask.
 pub const BITS: usize = 32;
 /// Pixels that are passed over together when none of them has a flag.
-const CHUNK: usize = 128;
+const CHUNK: usize = 512;
 /// Rows of one task.
 const BAND: usize = 64;
 

@@ -5,7 +5,10 @@
 //! bands in which threads share the frame nor their number change anything, nor whether
 //! calibrations come from a file or the result goes to one.
 
+mod chain;
+mod counts;
 mod feed;
+mod kernel;
 mod operation;
 mod plan;
 mod row;
@@ -179,7 +182,6 @@ impl<'a> Shared<'a> {
             if self.stopped.load(Ordering::Relaxed) != usize::MAX {
                 return Seen::nothing();
             }
-            self.plan.prefetch(y + 1);
             if let Err((step, error)) = bench.feeds.fill(y, &band.rows) {
                 self.fail(Failure::Read { step, error });
                 return Seen::nothing();
@@ -206,7 +208,15 @@ impl<'a> Shared<'a> {
     /// What a row needs no other row for.
     fn prepare(&self, row: &mut Row, feeds: &Feeds<'_>, inside: bool) {
         for (index, step) in self.plan.pointwise.iter().enumerate() {
-            row.apply(step, index < self.plan.dead_before, feeds.line(index));
+            match &self.plan.chain {
+                Some(chain) if chain.steps.contains(&index) => {
+                    if index == chain.steps.start {
+                        row.follow(chain, feeds);
+                    }
+                    row.apply_flags(step);
+                }
+                _ => row.apply(step, index < self.plan.dead_before, feeds.line(index)),
+            }
         }
         if let Some((index, boxes)) = &self.plan.boxes {
             let runs = boxes.runs.of(row.y);

@@ -88,7 +88,7 @@ impl Numbers {
     #[allow(clippy::cast_possible_truncation, reason = "the result is a pixel value again")]
     #[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
     #[inline(always)]
-    fn pixel(self, value: f32, bias: f32) -> f32 {
+    pub(crate) fn pixel(self, value: f32, bias: f32) -> f32 {
         let signal = if value < 0.0 { 0.0 } else { f64::from(value) };
         (signal * self.inverse_gain + self.noise + f64::from(bias)) as f32
     }

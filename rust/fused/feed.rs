@@ -27,7 +27,7 @@ struct Feed<'a> {
 impl<'a> Feeds<'a> {
     pub fn new(steps: &[Step<'a>]) -> Self {
         let feed = |step: &Step<'a>| {
-            step.from_file().map(|(plane, height)| Feed {
+            step.in_file().map(|(plane, height)| Feed {
                 plane,
                 corner: step.corner.0,
                 height,

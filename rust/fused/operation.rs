@@ -136,7 +136,7 @@ impl Source<'_> {
 
 impl<'a> Step<'a> {
     /// The values that are read from a file, and how many rows of them there are.
-    pub(super) fn from_file(&self) -> Option<(FileRows<'a>, usize)> {
+    pub(super) fn in_file(&self) -> Option<(FileRows<'a>, usize)> {
         match &self.operation {
             Operation::Bias(source) | Operation::Dark(source, _) | Operation::Flat(source, _) => {
                 match source.image {

@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::ArrayView2;
 
-use super::operation::{Operation, Source, Step, Values};
+use super::chain::Chain;
+use super::operation::{Operation, Step};
 use crate::error::KernelError;
 use crate::interpolation::Options;
 use crate::runs::BoxRuns;
-use crate::simd;
 
 /// Steps by what they need: a row, rows beside it, or another row.
 pub(super) struct Plan<'a> {
     pub frame: (usize, usize),
     /// The steps that are no repairs.
     pub pointwise: &'a [Step<'a>],
+    /// Those of them that are done at once.
+    pub chain: Option<Chain<'a>>,
     /// Whether they write every pixel before they read it.
     pub fresh: bool,
     /// Steps before this one write variances that nobody reads.
@@ -58,6 +60,7 @@ impl<'a> Plan<'a> {
         let mut plan = Self {
             frame,
             pointwise,
+            chain: Chain::find(pointwise, frame),
             fresh,
             dead_before: dead_before(pointwise, frame),
             boxes: None,
@@ -107,41 +110,6 @@ impl<'a> Plan<'a> {
     /// The step, if any, of which the boxes alone tell that it wants more than rows.
     pub fn hopeless(&self) -> Option<usize> {
         self.boxes.as_ref().filter(|(_, boxes)| boxes.impossible).map(|(index, _)| *index)
-    }
-
-    /// Ask for what the steps read of a row.
-    pub fn prefetch(&self, y: usize) {
-        for step in self.pointwise {
-            let Some(row) = y.checked_sub(step.corner.0).filter(|row| *row < step.shape.0) else {
-                continue;
-            };
-            match &step.operation {
-                Operation::Raw { counts, flip_y: false, .. } => ask(counts, row),
-                Operation::Bias(source)
-                | Operation::Dark(source, _)
-                | Operation::Flat(source, _) => {
-                    source.ask(row);
-                }
-                Operation::Variance { bias: Some(bias), .. } => ask(bias, row),
-                _ => {}
-            }
-        }
-    }
-}
-
-impl Source<'_> {
-    fn ask(&self, row: usize) {
-        if let Values::Memory(image) = &self.image {
-            ask(image, row);
-        }
-        self.mask.iter().for_each(|mask| ask(mask, row));
-        self.variance.iter().for_each(|variance| ask(variance, row));
-    }
-}
-
-fn ask<T>(plane: &ArrayView2<'_, T>, row: usize) {
-    if let Some(pixels) = plane.row(row).to_slice() {
-        simd::prefetch(pixels);
     }
 }
 

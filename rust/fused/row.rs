@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
-use ndarray::{ArrayView1, ArrayView2};
+use ndarray::{ArrayView1, ArrayView2, Axis};
 
+use super::chain::{Chain, Planes};
+use super::counts::Counts;
+use super::feed::Feeds;
 use super::operation::{Operation, Source, Step, Values};
 use crate::calibration::{add_row, add_scaled_row, divide_row, join_row, subtract_row};
-use crate::conversion::{convert_row, lower_row};
 use crate::flags::{count_bits, has_without};
 use crate::interpolation::Options;
 use crate::interpolation::row::{self as repair, WantsMore};
@@ -23,6 +25,10 @@ pub(super) struct Row {
     pub image: Vec<f32>,
     pub mask: Vec<i32>,
     pub variance: Vec<f32>,
+    /// Bits that its pixels may have; all that they have are among these.
+    any: i32,
+    /// Whether image and variance are known to be finite.
+    finite: bool,
     /// Whether it can only be finished when another row is there.
     pub waits: bool,
     /// Runs of the bit that grows, before it grew.
@@ -44,6 +50,8 @@ impl Row {
     /// Begin with a row that is written before it is read.
     pub fn clear(&mut self, y: usize) {
         self.y = y;
+        self.any = 0;
+        self.finite = false;
         self.waits = false;
         self.runs.clear();
     }
@@ -58,6 +66,7 @@ impl Row {
         self.image.copy_from_slice(&together(image));
         self.mask.copy_from_slice(&together(mask));
         self.variance.copy_from_slice(&together(variance));
+        self.any = any_flag(&self.mask);
     }
 
     /// Do a step, as far as it concerns this row; `dead` variances need not be written, and
@@ -70,17 +79,11 @@ impl Row {
         let image = &mut self.image[columns.clone()];
         let mask = &mut self.mask[columns.clone()];
         let variance = &mut self.variance[columns];
+        self.finite = false;
         match &step.operation {
-            Operation::Raw { counts, thresholds, flags, levels, flip_x, flip_y } => {
-                let row = if *flip_y { step.shape.0 - 1 - row } else { row };
-                convert_row(&together(counts.row(row)), image, mask, thresholds, *flags);
-                for level in levels {
-                    lower_row(image, level[if level.len() == 1 { 0 } else { row }]);
-                }
-                if *flip_x {
-                    image.reverse();
-                    mask.reverse();
-                }
+            Operation::Raw { .. } => {
+                let counts = Counts::of(step, self.y);
+                self.any |= counts.map_or(0, |counts| counts.convert(0, image, mask));
                 if !dead {
                     variance.fill(1.0);
                 }
@@ -90,6 +93,7 @@ impl Row {
                 image.copy_from_slice(&together(raw.image.row(row)));
                 mask.copy_from_slice(&together(raw.mask.row(row)));
                 variance.copy_from_slice(&together(raw.variance.row(row)));
+                self.any |= any_flag(mask);
                 if *flip_x {
                     image.reverse();
                     mask.reverse();
@@ -98,7 +102,6 @@ impl Row {
             }
             Operation::Bias(bias) => {
                 subtract_row(image, &bias.image.line(row, values));
-                bias.join(mask, row);
                 match bias.variance {
                     _ if dead => {}
                     Some(other) => add_row(variance, &line(&other, row)),
@@ -115,10 +118,8 @@ impl Row {
             Operation::VarianceV17 { gain, read_noise } => {
                 write_row_v17(image, variance, Numbers::v17(*gain, *read_noise));
             }
-            Operation::Trails(bits) => widen_row(mask, *bits),
             Operation::Dark(dark, scale) => {
                 add_scaled_row(image, &dark.image.line(row, values), -scale);
-                dark.join(mask, row);
                 match dark.variance {
                     Some(other) => add_scaled_row(variance, &line(&other, row), scale * scale),
                     None => add_zero(variance),
@@ -128,33 +129,72 @@ impl Row {
                 let spread = flat.variance.as_ref().map(|variance| line(variance, row));
                 let level = flat.image.line(row, values);
                 divide_row(image, variance, &level, spread.as_deref(), 1.0 / scale, false);
-                flat.join(mask, row);
             }
-            Operation::Boxes { .. } | Operation::Grown { .. } | Operation::Nans { .. } => {}
+            Operation::Trails(_)
+            | Operation::Boxes { .. }
+            | Operation::Grown { .. }
+            | Operation::Nans { .. } => {}
+        }
+        self.apply_flags(step);
+    }
+
+    /// Do what several steps do to image and variance.
+    pub fn follow(&mut self, chain: &Chain<'_>, feeds: &Feeds<'_>) {
+        let Self { image, mask, variance, .. } = self;
+        let seen = chain.apply(self.y, Planes { image, mask, variance }, feeds);
+        self.any |= seen.any;
+        self.finite = seen.finite;
+    }
+
+    /// Do what a step that makes no pixels does to the flags.
+    pub fn apply_flags(&mut self, step: &Step<'_>) {
+        let Some(row) = self.y.checked_sub(step.corner.0).filter(|row| *row < step.shape.0) else {
+            return;
+        };
+        let mask = &mut self.mask[step.corner.1..step.corner.1 + step.shape.1];
+        match &step.operation {
+            Operation::Trails(bits) if self.any & bits != 0 => widen_row(mask, *bits),
+            Operation::Bias(Source { mask: Some(other), .. })
+            | Operation::Dark(Source { mask: Some(other), .. }, _)
+            | Operation::Flat(Source { mask: Some(other), .. }, _) => {
+                self.any |= join_row(mask, &line(other, row));
+            }
+            _ => {}
         }
     }
 
     pub fn flag(&mut self, runs: &[Run], bits: i32) {
+        if !runs.is_empty() {
+            self.any |= bits;
+        }
         for run in runs {
             self.mask[run.first..=run.last].iter_mut().for_each(|flag| *flag |= bits);
         }
     }
 
     pub fn repair(&mut self, runs: &[Run], options: Options) -> Result<(), WantsMore> {
-        repair::repair(&mut self.image, &mut self.mask, &mut self.variance, runs, options)
+        if runs.is_empty() {
+            return Ok(());
+        }
+        self.any |= options.flag;
+        repair::repair(&mut self.image, &mut self.mask, &mut self.variance, runs, options)?;
+        let mut parts = runs.iter().map(|run| run.first..run.last + 1);
+        self.finite = self.finite
+            && parts.all(|part| finite(&self.image[part.clone()], &self.variance[part]));
+        Ok(())
     }
 
     pub fn copy(&mut self, from: &(Vec<f32>, Vec<f32>), flag: i32) {
+        self.any |= flag;
+        self.finite = false;
         repair::copy(&mut self.image, &mut self.mask, &mut self.variance, from, flag);
     }
 
     /// Find the runs of the bit that is to grow.
     pub fn find(&mut self, bits: i32) {
-        self.runs = if any_flag(&self.mask) & bits == 0 {
-            Vec::new()
-        } else {
-            runs::of_slice(&self.mask, bits)
-        };
+        if self.any & bits != 0 {
+            self.runs = runs::of_slice(&self.mask, bits);
+        }
     }
 
     pub fn repair_grown(&mut self, bits: i32, options: Options) -> Result<(), WantsMore> {
@@ -169,12 +209,11 @@ impl Row {
 
     /// Flag pixels without a number, repair them, and return how many there were.
     pub fn repair_nans(&mut self, bits: i32, options: Options) -> Result<usize, WantsMore> {
-        let clean = all_finite(&self.image, &self.variance);
-        if any_flag(&self.mask) & bits != 0 {
+        if self.any & bits != 0 && any_flag(&self.mask) & bits != 0 {
             // Such flags count only if some pixel of the frame has no number.
             return Err(WantsMore);
         }
-        if clean {
+        if self.finite || all_finite(&self.image, &self.variance) {
             return Ok(0);
         }
         let mut count = 0;
@@ -184,20 +223,25 @@ impl Row {
                 count += 1;
             }
         }
+        self.any |= bits;
         self.repair(&runs::of_slice(&self.mask, bits), options)?;
         Ok(count)
     }
 
     /// Count the pixels that have each bit, and see whether one has a bit without another.
     pub fn count(&self, counts: &mut [u64; 32], (bits, without): (i32, i32), watched: &mut bool) {
-        count_bits(&self.mask, counts);
-        *watched = *watched || has_without(&self.mask, bits, without);
+        if self.any != 0 {
+            count_bits(&self.mask, counts);
+        }
+        if self.any & bits != 0 {
+            *watched = *watched || has_without(&self.mask, bits, without);
+        }
     }
 }
 
 impl Values<'_> {
     /// A row of them, or `read`, what was read of a file.
-    fn line<'a>(&'a self, row: usize, read: &'a [f32]) -> Cow<'a, [f32]> {
+    pub(super) fn line<'a>(&'a self, row: usize, read: &'a [f32]) -> Cow<'a, [f32]> {
         match self {
             Self::Memory(plane) => line(plane, row),
             Self::File(..) => Cow::Borrowed(read),
@@ -205,16 +249,8 @@ impl Values<'_> {
     }
 }
 
-impl Source<'_> {
-    fn join(&self, mask: &mut [i32], row: usize) {
-        if let Some(other) = &self.mask {
-            join_row(mask, &line(other, row));
-        }
-    }
-}
-
-fn line<'a, T: Clone>(plane: &ArrayView2<'a, T>, row: usize) -> Cow<'a, [T]> {
-    together(plane.index_axis_move(ndarray::Axis(0), row))
+pub(super) fn line<'a, T: Clone>(plane: &ArrayView2<'a, T>, row: usize) -> Cow<'a, [T]> {
+    together(plane.index_axis_move(Axis(0), row))
 }
 
 dispatched! {
@@ -233,6 +269,11 @@ dispatched! {
         let odd = |sum: u32, pixel: &f32| sum | u32::from(!pixel.is_finite());
         image.iter().fold(0, odd) | variance.iter().fold(0, odd) == 0
     }
+}
+
+/// Whether the pixels of a run are, which are too few for what looks at rows.
+fn finite(image: &[f32], variance: &[f32]) -> bool {
+    image.iter().chain(variance).all(|value| value.is_finite())
 }
 
 /// The rows that are looked at together, in a place for each.

@@ -180,7 +180,7 @@ impl FileTarget<'_> {
     fn keep(&self, row: &Row) {
         for kept in &self.kept {
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if row.y % kept.every != 0 {
+            if !row.y.is_multiple_of(kept.every) {
                 continue;
             }
             let (at, columns) = (row.y / kept.every, kept.column..kept.column + kept.image.ncols());

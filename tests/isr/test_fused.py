@@ -103,6 +103,58 @@ def test_bands_equal_the_oracle(data, shape, height, threads):
     assert seen["stopped"] is None
 
 
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([(40, 70), (1024, 3), (1100, 1030)]),
+    st.lists(flips, min_size=2, max_size=2),
+    st.lists(st.booleans(), min_size=8, max_size=8),
+    st.sampled_from([1.0, 1.1]),
+)
+def test_usual_steps_equal_each_alone(seed, widths, turned, present, level):
+    rng = np.random.default_rng(seed)
+    shape = (5, sum(widths))
+
+    def plane(middle):
+        pixels = rng.normal(middle, 0.1, shape).astype(np.float32)
+        if present[7]:
+            pixels[rng.random(shape) < 0.001] = rng.choice(np.float32([0, -0.0, np.nan, np.inf]))
+        return pixels
+
+    def frame(middle, flags, spread):
+        mask = np.where(rng.random(shape) < 0.01, 2, 0).astype(np.int32)
+        return plane(middle), mask if flags else None, plane(1) if spread else None
+
+    columns = [(0, widths[0]), (widths[0], widths[1])]
+    steps = []
+    for (left, width), turn in zip(columns, turned, strict=True):
+        counts = rng.integers(900, 1100, (5, width)).astype(np.uint16)
+        counts[rng.random((5, width)) < 0.05] = 65535
+        levels = [rng.normal(800, 9, 5).astype(np.float32), np.ones(1, np.float32)]
+        thresholds = [(60000.0, 2), (1090.0, 128)]
+        steps.append(("raw", (0, left, 5, width), (counts, thresholds, 0, levels, turn)))
+    whole = (0, 0, *shape)
+    if present[0]:
+        steps.append(("bias", whole, frame(0, present[1], present[2])))
+    for left, width in columns:
+        spread = plane(1)[:, left : left + width] if present[3] else None
+        steps.append(("variance", (0, left, 5, width), (1.6 + left, 4.0, spread)))
+    steps.append(("trails", whole, 2))
+    if present[4]:
+        steps.append(("dark", whole, (frame(0, present[5], present[6]), 30.0)))
+    steps.append(("flat", whole, (frame(1, present[6], present[5]), level)))
+    together, alone = (MaskedImage(np.zeros(shape, np.float32)) for _ in range(2))
+    seen = _kernels.correct_fused(together.getArrays(), steps, 3, WATCHED)
+    for step in steps:
+        wanted = _kernels.correct_fused(alone.getArrays(), [step], 3, WATCHED)
+    for got, array in zip(together.getArrays(), alone.getArrays(), strict=True):
+        assert_array_equal(got, array)
+        known = ~np.isnan(array)
+        assert_array_equal(got[known].view(np.int32), array[known].view(np.int32))
+    for found in (seen, wanted):
+        found["read"] = sum(found["read"])  # of as many steps as there were
+    assert seen == wanted
+
+
 ZEROS = (np.zeros((2, 3), np.float32), None, None)
 SMALL = (np.zeros((1, 1), np.float32), None, None)
 

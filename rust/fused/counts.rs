@@ -1,0 +1,61 @@
+//! A row of raw counts on its way to values.
+
+use std::borrow::Cow;
+
+use ndarray::{ArrayView1, Axis};
+
+use super::operation::{Operation, Step};
+use crate::conversion::{convert_row, lower_row};
+use crate::rows::together;
+use crate::simd;
+
+pub(super) struct Counts<'s, 'a> {
+    pixels: Cow<'a, [u16]>,
+    /// Those that the next row will want; none if they are not at hand.
+    next: &'a [u16],
+    /// The row among those that the levels know.
+    row: usize,
+    thresholds: &'s [(f32, i32)],
+    flags: i32,
+    levels: &'s [ArrayView1<'a, f32>],
+    flip_x: bool,
+}
+
+impl<'s, 'a> Counts<'s, 'a> {
+    /// Those that a step puts into a row of the frame.
+    pub fn of(step: &'s Step<'a>, y: usize) -> Option<Self> {
+        let Operation::Raw { counts, thresholds, flags, levels, flip_x, flip_y } = &step.operation
+        else {
+            return None;
+        };
+        let row = y.checked_sub(step.corner.0).filter(|row| *row < step.shape.0)?;
+        let row = if *flip_y { step.shape.0 - 1 - row } else { row };
+        let row_after = if *flip_y { row.wrapping_sub(1) } else { row + 1 };
+        let next = if row_after < counts.nrows() {
+            counts.index_axis_move(Axis(0), row_after).to_slice().unwrap_or_default()
+        } else {
+            &[]
+        };
+        let pixels = together(counts.index_axis_move(Axis(0), row));
+        Some(Self { pixels, next, row, thresholds, flags: *flags, levels, flip_x: *flip_x })
+    }
+
+    /// Make the pixels from column `from` of the step on; return all bits that some of them have.
+    pub fn convert(&self, from: usize, image: &mut [f32], mask: &mut [i32]) -> i32 {
+        let to = from + image.len();
+        let columns =
+            if self.flip_x { self.pixels.len() - to..self.pixels.len() - from } else { from..to };
+        let mut levels =
+            self.levels.iter().map(|level| level[if level.len() == 1 { 0 } else { self.row }]);
+        let first = levels.next().unwrap_or(0.0); // which changes no count
+        simd::prefetch(self.next.get(columns.clone()).unwrap_or_default());
+        let counts = &self.pixels[columns];
+        let any = convert_row(counts, image, mask, self.thresholds, self.flags, first);
+        levels.for_each(|level| lower_row(image, level));
+        if self.flip_x {
+            image.reverse();
+            mask.reverse();
+        }
+        any
+    }
+}
