@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io.fits import Header
 from numpy.typing import NDArray
 
 from cfhtisr.camera.detector import Detector
 from cfhtisr.camera.filters import lookup
+from cfhtisr.camera.record import HasGet
 from cfhtisr.errors import FileFormatError
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.images.geom import Box2I
-from cfhtisr.io import FitsFile, open_raw, read_exposure
+from cfhtisr.io import FitsFile, read_exposure
 from cfhtisr.io.crosstalk_table import read_crosstalk
 from cfhtisr.io.defects import read_defects
 from cfhtisr.io.hdu import Hdu
@@ -104,10 +104,18 @@ class Calibrations:
         Where they are.
     checksum : {"error", "warn", "ignore"}, optional
         What a wrong checksum leads to.
+    kind : type of RawFile, optional
+        What the files are opened as.
     """
 
-    def __init__(self, paths: CalibrationPaths, checksum: Checksum = "error") -> None:
+    def __init__(
+        self,
+        paths: CalibrationPaths,
+        checksum: Checksum = "error",
+        kind: type[RawFile] = RawFile,
+    ) -> None:
         self.paths = paths
+        self._kind = kind
         self._checksum = checksum
         self._files = ExitStack()
         self._open: dict[Path, RawFile] = {}
@@ -241,7 +249,7 @@ class Calibrations:
             identity = f"{file.name}[{detector.name}] DATASUM {'+'.join(map(str, sums))}"
         else:
             if file not in self._open:
-                opened = open_raw(file, processed=True, checksum=self._checksum)
+                opened = self._kind(file, processed=True, checksum=self._checksum)
                 self._open[file] = self._files.enter_context(opened)
             era = self._open[file].scan.n_ccd
             if n_ccd is not None and era != n_ccd:
@@ -331,5 +339,5 @@ def _check(kind: str, path: Path, frame: Exposure, raw: Exposure) -> None:
             )
 
 
-def _binning(header: Header) -> tuple[Any, Any]:
+def _binning(header: HasGet) -> tuple[Any, Any]:
     return (header.get("CCDBIN1", 1), header.get("CCDBIN2", 1))

@@ -25,9 +25,10 @@ from cfhtisr.batch.units import in_electrons
 from cfhtisr.config_files import changed, values_of
 from cfhtisr.errors import UnknownChoiceError
 from cfhtisr.images import Exposure, MaskedImage
-from cfhtisr.io import open_raw, write_exposure
+from cfhtisr.io import write_exposure
 from cfhtisr.io._packed import QUANTIZE, Mode, Packing
 from cfhtisr.io.exposure_file import read_provenance
+from cfhtisr.io.lean_raw import LeanRawFile
 from cfhtisr.io.mosaic import MosaicWriter
 from cfhtisr.io.picture_file import write_picture
 from cfhtisr.io.raw import Checksum, RawFile
@@ -147,7 +148,11 @@ class Worker:
             config.doCrosstalk = False
             self._uncrossed = CfhtIsrTask(config=config, log=logging.getLogger("cfhtisr"))
             self._uncrossed.keepsStatistics = False
-        self._calibrations = Calibrations(plan.calibrations, plan.checksum)
+        # Tasks of others are to see what is documented.
+        tasks = self._task.getTaskDict().values()
+        own = all(type(task).__module__.startswith("cfhtisr.") for task in tasks)
+        self._kind = LeanRawFile if own else RawFile
+        self._calibrations = Calibrations(plan.calibrations, plan.checksum, self._kind)
         self._raws: dict[Path, RawFile] = {}
         # Memory of a CCD that is written, for the next.
         self._planes: MaskedImage | None = None
@@ -296,7 +301,7 @@ class Worker:
         if path not in self._raws:
             while len(self._raws) >= _MOST_OPEN:
                 self._raws.pop(next(iter(self._raws))).close()
-            self._raws[path] = open_raw(
+            self._raws[path] = self._kind(
                 path, processed=self._plan.processed, checksum=self._plan.checksum
             )
         return self._raws[path]

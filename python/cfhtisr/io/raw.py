@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from astropy.io.fits import Header
 from numpy.typing import NDArray
 
 from cfhtisr.camera.detector import Detector
@@ -21,11 +20,16 @@ from cfhtisr.camera.repair import value_repairs
 from cfhtisr.camera.sections import detector_for
 from cfhtisr.errors import FileFormatError, UnknownChoiceError
 from cfhtisr.images.exposure import Exposure
+from cfhtisr.images.lean_header import LeanHeader
+from cfhtisr.io._cards import AnyHeader
 from cfhtisr.io.amplifier_hdus import amplifier_of, splice_headers, splice_pixels
 from cfhtisr.io.fits_cards import Cards
 from cfhtisr.io.fits_file import FitsFile
 from cfhtisr.io.hdu import Hdu
 from cfhtisr.io.raw_header import era_of, merged_header, visit_info, wcs_of
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
 
 Checksum = Literal["error", "warn", "ignore"]
 
@@ -73,8 +77,6 @@ class RawScan:
     damage : str
         What keeps the file from being whole, such as its truncation; CCDs behind it are not
         in ``ccds``. Empty if nothing does.
-    primary : astropy.io.fits.Header
-        The primary header.
     """
 
     path: Path
@@ -90,7 +92,6 @@ class RawScan:
     object: str
     processed: str
     damage: str
-    primary: Header = field(repr=False)
     _first: Hdu = field(repr=False)
     _places: tuple[_Place, ...] = field(repr=False)
 
@@ -99,6 +100,17 @@ class RawScan:
         """Number of pixels of a CCD, both amplifiers and overscan; the same for all of them."""
         rows, columns = _shape(self._places[0])
         return rows * columns
+
+    @property
+    def primary(self) -> "Header":
+        """The primary header."""
+        return self._first.header
+
+    @property
+    def n_stated(self) -> int | None:
+        """How many HDUs the primary header says there are behind it, if it does (NEXTEND)."""
+        number = self._first.cards.get("NEXTEND")
+        return number if isinstance(number, int) else None
 
     @property
     def n_images(self) -> int:
@@ -113,7 +125,7 @@ class RawScan:
                 return place.ccd
         return None
 
-    def header(self, ccd: int | str) -> Header:
+    def header(self, ccd: int | str) -> "Header":
         """Return the header of a CCD, repaired, as `read_raw` would give it.
 
         Raises
@@ -126,7 +138,8 @@ class RawScan:
             if place.ccd == number:
                 shape = _shape(place)
                 processed = bool(self.processed)
-                return _metadata(self.path, place, self._first, shape, processed)[0]
+                header, _, _ = _metadata(self.path, place, self._first, shape, processed)
+                return header.astropy() if isinstance(header, LeanHeader) else header
         raise _missing(self.path, number, self.ccds)
 
 
@@ -149,6 +162,8 @@ class RawFile:
     FileFormatError
         If the file is broken, not of MegaCam, or processed.
     """
+
+    _lean: ClassVar[bool] = False  # headers and coordinates that stand for astropy's
 
     def __init__(
         self,
@@ -184,7 +199,7 @@ class RawFile:
         self.close()
 
     @property
-    def primary(self) -> Header:
+    def primary(self) -> "Header":
         """The primary header."""
         return self._file.hdus[0].header
 
@@ -202,7 +217,8 @@ class RawFile:
         if not places:
             raise FileFormatError(f"{self.path}: no image HDU of a CCD in it")
         first = self._file.hdus[0]
-        header, _, _ = _metadata(self.path, places[0], first, _shape(places[0]), True, quiet=True)
+        shape = _shape(places[0])
+        header, _, _ = _metadata(self.path, places[0], first, shape, True, quiet=True, lean=True)
         info = visit_info(header, places[0].ccd, first.cards)
         name = str(value_of(header, "FILTER") or "").strip()
         return RawScan(
@@ -219,7 +235,6 @@ class RawFile:
             str(value_of(header, "OBJECT") or "").strip(),
             _why_processed(self.path, [first.cards, places[0].hdus[0].cards]),
             self._file.damage or "",
-            first.header,
             first,
             tuple(places),
         )
@@ -238,7 +253,9 @@ class RawFile:
             if why and not self._accept:
                 raise _refused(self.path, why)
         first = self._file.hdus[0]
-        header, detector, _ = _metadata(self.path, place, first, _shape(place), self._accept)
+        header, detector, _ = _metadata(
+            self.path, place, first, _shape(place), self._accept, lean=self._lean
+        )
         only = place.hdus[0]
         if out is not None and (
             len(place.hdus) > 1 or out.dtype != only.dtype or out.shape != only.shape
@@ -247,7 +264,7 @@ class RawFile:
         planes = [self._file.read(hdu.index, out=out) for hdu in place.hdus]
         pixels: NDArray[Any] = planes[0]
         if len(planes) == 2:
-            pixels = splice_pixels(planes[0], planes[1], place.hdus[0].header)
+            pixels = splice_pixels(planes[0], planes[1], place.hdus[0].cards)
         name = str(value_of(header, "FILTER") or "").strip()
         return Exposure(
             pixels,
@@ -527,13 +544,15 @@ def _metadata(
     shape: tuple[int, int],
     processed: bool,
     quiet: bool = False,
-) -> tuple[Header, Detector, list[Repair]]:
+    lean: bool = False,
+) -> tuple[AnyHeader, Detector, list[Repair]]:
     """Return the repaired header of a CCD, its detector and the repairs."""
     name = facts(place.ccd).name
     try:
-        header = merged_header(place.hdus[0], primary)
+        header = merged_header(place.hdus[0], primary, lean)
         if len(place.hdus) == 2:
-            header = splice_headers(header, place.hdus[1].header, place.ccd, place.hdus)
+            second = merged_header(place.hdus[1], place.hdus[1], lean)
+            header = splice_headers(header, second, place.ccd, place.hdus)
         repairs = [*_doubled(place, name), *value_repairs(header, place.ccd, processed=processed)]
         detector, more = detector_for(header, place.ccd, shape)
     except FileFormatError:
@@ -547,7 +566,7 @@ def _metadata(
     return header, detector, repairs
 
 
-def _describe(detector: Detector, header: Header) -> None:
+def _describe(detector: Detector, header: AnyHeader) -> None:
     """Give a detector the electronics of its header, which wins over the table.
 
     The values of a raw frame are plausible, for they have been repaired; a master may lack some.

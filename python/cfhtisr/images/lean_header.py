@@ -1,0 +1,218 @@
+"""A header in the place of astropy's, for a program that looks at few of hundreds of cards."""
+
+__all__ = ["LeanHeader"]
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from cfhtisr.images.card_text import COMMENTARY, Entry
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+
+# Of such a keyword astropy makes no other: there is none if there is none of that spelling.
+_USUAL = re.compile(r"[A-Z0-9_-]{1,8}\Z|(?:HIERARCH )?[A-Z][A-Z0-9_]{8,}\Z")
+_WIDTH = 72  # columns of a commentary card
+
+
+class LeanHeader:
+    """Cards that are read when they are asked for, with the manners of astropy's `Header`.
+
+    Cards and questions of a kind that is not plain are left to astropy: the header then becomes
+    one of astropy's, to which it hands on whatever is asked. So nothing that is done to it, and
+    no card of it that is written, differs from what that would be with a `Header`; but a
+    `Header` it is not, and so it is only used where no one but this package sees it.
+
+    Parameters
+    ----------
+    cards : iterable of Entry
+        The cards, in order.
+    """
+
+    __slots__ = ("_cards", "_header", "_places")
+
+    def __init__(self, cards: Iterable[Entry] = ()) -> None:
+        self._cards: list[Entry | None] = list(cards)  # None: removed
+        self._places: dict[str, tuple[int, ...]] | None = None
+        self._header: Header | None = None
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> "LeanHeader | Header":
+        """Return the header of cards of 80 characters; astropy's if some of them are odd."""
+        texts = list(texts)
+        cards = []
+        for text in texts:
+            card = Entry.read(text)
+            if card is None:
+                from astropy.io.fits import Header
+
+                return Header.fromstring("".join(texts))
+            cards.append(card)
+        return cls(cards)
+
+    @property
+    def entries(self) -> list[Entry] | None:
+        """The cards; None if astropy has taken over."""
+        return None if self._header is not None else [card for card in self._cards if card]
+
+    def astropy(self) -> "Header":
+        """Return the header of astropy that it is from now on."""
+        if self._header is None:
+            from astropy.io.fits import Header
+
+            self._header = Header([card.card() for card in self._cards if card])
+            self._cards, self._places = [], None
+        return self._header
+
+    def _index(self) -> dict[str, tuple[int, ...]]:
+        """Return the places of each keyword, but for commentary."""
+        places = self._places
+        if places is None:
+            places = self._places = {}
+            for place, card in enumerate(self._cards):
+                if card is not None and card.keyword not in COMMENTARY:
+                    places[card.keyword] = (*places.get(card.keyword, ()), place)
+        return places
+
+    def _find(self, key: Any) -> tuple[int, ...] | None:
+        """Return the places of a keyword; None if astropy has to say."""
+        if self._header is not None or type(key) is not str or _USUAL.match(key) is None:
+            return None
+        key = key.removeprefix("HIERARCH ")
+        return None if key in COMMENTARY else self._index().get(key, ())
+
+    def __contains__(self, key: Any) -> bool:
+        found = self._find(key)
+        return key in self.astropy() if found is None else bool(found)
+
+    def __getitem__(self, key: Any) -> Any:
+        number = 0
+        if type(key) is tuple and len(key) == 2 and type(key[1]) is int and key[1] >= 0:
+            found, number = self._find(key[0]), key[1]
+        else:
+            found = self._find(key)
+        if found is None or len(found) <= number > 0:
+            return self.astropy()[key]
+        if not found:
+            raise KeyError(f"Keyword {key!r} not found.")
+        card = self._cards[found[number]]
+        assert card is not None
+        return card.value
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return the value of a card, the default if there is none."""
+        try:
+            return self[key]
+        except (KeyError, IndexError):
+            return default
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        found = self._find(key)
+        new, comment = value, None
+        if type(value) is tuple and len(value) == 2:
+            new, comment = value[0], value[1] or ""
+        if found is None or not self._set(key.removeprefix("HIERARCH "), found, new, comment):
+            self.astropy()[key] = value
+
+    def _set(self, key: str, found: tuple[int, ...], value: Any, comment: Any) -> bool:
+        """Change a card or add it; return whether that could be done without astropy."""
+        if comment is not None and type(comment) is not str:
+            return False
+        if found:
+            old = self._cards[found[0]]
+            assert old is not None
+            card = old.changed(value, comment)
+            if card is not None:
+                self._cards[found[0]] = card
+            return card is not None
+        card = Entry.of(key, value, comment or "")
+        if card is None or self._ends_blank():
+            return False
+        place = len(self._cards)
+        while place and ((last := self._cards[place - 1]) is None or last.keyword in COMMENTARY):
+            place -= 1
+        # What is moved by it is commentary, which no index has.
+        self._cards.insert(place, card)
+        self._index()[key] = (place,)
+        return True
+
+    def _ends_blank(self) -> bool:
+        """Whether the last card is blank: astropy puts others into the place of such ones."""
+        last = next((card for card in reversed(self._cards) if card is not None), None)
+        return last is not None and last.is_blank
+
+    def remove(self, key: Any, ignore_missing: bool = False, remove_all: bool = False) -> None:
+        """Remove the first card of a keyword, or all of them."""
+        found = self._find(key)
+        if found is None or not (found or ignore_missing):
+            self.astropy().remove(key, ignore_missing, remove_all)
+            return
+        for place in found if remove_all else found[:1]:
+            self._cards[place] = None
+        if found:
+            left = () if remove_all else found[1:]
+            self._index()[key.removeprefix("HIERARCH ")] = left
+
+    def __delitem__(self, key: Any) -> None:
+        if self._find(key):
+            self.remove(key, remove_all=True)
+        else:
+            del self.astropy()[key]
+
+    def count(self, key: Any) -> int:
+        """Return how many cards a keyword has."""
+        found = self._find(key)
+        return len(found) if found else self.astropy().count(key)
+
+    def add_history(self, value: Any) -> None:
+        """Add a card of HISTORY behind the others, or several if the text is long."""
+        plain = type(value) is str and value and value.isascii() and value.isprintable()
+        if self._header is not None or not plain or self._ends_blank():
+            self.astropy().add_history(value)
+            return
+        parts = [value[start : start + _WIDTH] for start in range(0, len(value), _WIDTH)]
+        place = len(self._cards)
+        for index in range(place - 1, -1, -1):
+            card = self._cards[index]
+            if card is not None and card.keyword == "HISTORY":
+                place = index + 1
+                break
+        if any(card and card.keyword not in COMMENTARY for card in self._cards[place:]):
+            self._places = None  # they move
+        self._cards[place:place] = [Entry.commentary("HISTORY", part) for part in parts]
+
+    def copy(self) -> "LeanHeader":
+        """Return a header of its own with the same cards."""
+        other = LeanHeader()
+        if self._header is not None:
+            other._header = self._header.copy()
+            return other
+        other._cards = self._cards.copy()
+        other._places = None if self._places is None else self._places.copy()
+        return other
+
+    def __iter__(self) -> Iterator[str]:
+        if self._header is not None:
+            return iter(self._header)
+        return iter([card.keyword for card in self._cards if card])
+
+    def __len__(self) -> int:
+        return len(self._header) if self._header is not None else len(self.entries or ())
+
+    def __eq__(self, other: object) -> bool:
+        theirs = other.astropy() if isinstance(other, LeanHeader) else other
+        return bool(self.astropy() == theirs)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return str(self.astropy())
+
+    def __repr__(self) -> str:
+        return repr(self.astropy())
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.astropy(), name)

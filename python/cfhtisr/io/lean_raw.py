@@ -1,0 +1,13 @@
+"""Raw files for a program that looks at few cards and shows no header to anybody."""
+
+__all__ = ["LeanRawFile"]
+
+from typing import ClassVar
+
+from cfhtisr.io.raw import RawFile
+
+
+class LeanRawFile(RawFile):
+    """A raw file of which exposures come with a `LeanHeader` and a `LeanWcs`, if they can."""
+
+    _lean: ClassVar[bool] = True
