@@ -82,13 +82,23 @@ def card(keyword: str, value: Any, comment: str = "") -> str:
         return f"{keyword:<8}= {number:>20}{tail}"[:80].ljust(80)
     if len(keyword) > 8:
         keyword = f"HIERARCH {keyword}"
-    text = None
-    if type(value) in (str, bool, int) and not (type(value) is str and ": " in value):
-        text = formatted(keyword.removeprefix("HIERARCH "), value, comment)
-    if text is None:
-        from astropy.io.fits import Card
+    if type(value) in (str, bool, int):
+        return _plain_card(keyword, value, comment)
+    return _astropy_card(keyword, value, comment)
 
-        text = str(Card(keyword, value, comment).image)
+
+@lru_cache(2048, typed=True)  # most of them are the same for every CCD
+def _plain_card(keyword: str, value: str | bool | int, comment: str) -> str:
+    text = None
+    if not (type(value) is str and ": " in value):
+        text = formatted(keyword.removeprefix("HIERARCH "), value, comment)
+    return _astropy_card(keyword, value, comment) if text is None else text
+
+
+def _astropy_card(keyword: str, value: Any, comment: str) -> str:
+    from astropy.io.fits import Card
+
+    text: str = Card(keyword, value, comment).image
     return text
 
 

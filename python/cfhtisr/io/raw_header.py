@@ -77,6 +77,11 @@ def _general(primary: Hdu) -> list[Place]:
     return found
 
 
+@lru_cache(64)  # the CCDs of a file have the same keywords
+def _missing(primary: Hdu, have: frozenset[str]) -> list[Place]:
+    return [place for place in _general(primary) if place[0] not in have]
+
+
 @overload
 def merged_header(hdu: Hdu, primary: Hdu) -> "Header": ...
 @overload
@@ -95,7 +100,7 @@ def merged_header(hdu: Hdu, primary: Hdu, lean: bool = False) -> AnyHeader:
     more: list[Place] = []
     if primary is not hdu:
         have = {_keyword(card) for card in cards}
-        more = [place for place in _general(primary) if place[0] not in have]
+        more = _missing(primary, frozenset(have))
     if lean:
         entries = [Entry.read(text) for text in texts]
         entries += [entry for _, _, entry in more]
