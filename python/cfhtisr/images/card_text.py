@@ -1,6 +1,6 @@
 """A card of a FITS header as text: read, changed and written without astropy where it is plain."""
 
-__all__ = ["COMMENTARY", "Entry", "formatted"]
+__all__ = ["COMMENTARY", "Entry", "formatted", "is_usual"]
 
 import math
 import re
@@ -21,7 +21,11 @@ _FIELD = re.compile(
     r"|[+-]?(?:\.[0-9]+|[0-9]+\.?[0-9]*)(?:[DE][+-]?[0-9]+)?))?"
     r" *(?:/ *(?P<comment>[!-~][ -~]*)?)?\Z"
 )
-_RECORD = re.compile(r" *'[A-Za-z_][\w.]*: ")
+_RECORD = re.compile(r"= *'[A-Za-z_][\w.]*: ")
+_USUAL = re.compile(
+    r"(?:(?:(?!END |CONTINUE)(?=[A-Z0-9_-]+ *= )[A-Z0-9_ -]{8}= |(?:COMMENT |HISTORY | {8})[ -~]{2})"
+    r"[ -~]{70})*\Z"
+)
 _PRINTABLE = re.compile(r"[ -~]*\Z")
 _UNREAD: Any = object()
 
@@ -52,15 +56,11 @@ class Entry:
         self._image = text if value is _UNREAD else None
 
     @classmethod
-    def read(cls, text: str) -> "Self | None":
-        """Return the card of 80 characters; None if it is of a kind that is left to astropy."""
+    def read(cls, text: str) -> Self:
+        """Return the card of 80 characters, of which `is_usual` is true."""
         keyword = text[:8].rstrip()
         if keyword in COMMENTARY:
             return cls(keyword, text, text[8:].rstrip())._as_it_stands(text)
-        if text[8:10] != "= " or _KEYWORD.match(keyword) is None or keyword in ("END", "CONTINUE"):
-            return None
-        if ": " in text and _RECORD.match(text, 10):
-            return None
         return cls(keyword, text)
 
     @classmethod
@@ -167,6 +167,14 @@ class Entry:
             card.value = self._value
             card.comment = self._comment
         return card
+
+
+def is_usual(text: str) -> bool:
+    """Return whether cards of 80 characters are of the kinds that are not left to astropy.
+
+    Those are cards with a value and commentary; not long strings, HIERARCH, and record values.
+    """
+    return _USUAL.match(text) is not None and _RECORD.search(text) is None
 
 
 def formatted(keyword: str, value: Any, comment: str, number: str | None = None) -> str | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from cfhtisr.images.card_text import COMMENTARY, Entry
+from cfhtisr.images.card_text import COMMENTARY, Entry, is_usual
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
@@ -26,14 +26,14 @@ class LeanHeader:
 
     Parameters
     ----------
-    cards : iterable of Entry
-        The cards, in order.
+    cards : iterable of Entry or str
+        The cards, in order; as text only those of which `is_usual` is true.
     """
 
     __slots__ = ("_cards", "_header", "_places")
 
-    def __init__(self, cards: Iterable[Entry] = ()) -> None:
-        self._cards: list[Entry | None] = list(cards)  # None: removed
+    def __init__(self, cards: Iterable[Entry | str] = ()) -> None:
+        self._cards: list[Entry | str | None] = list(cards)  # None: removed
         self._places: dict[str, tuple[int, ...]] | None = None
         self._header: Header | None = None
 
@@ -41,27 +41,34 @@ class LeanHeader:
     def of(cls, texts: Iterable[str]) -> "LeanHeader | Header":
         """Return the header of cards of 80 characters; astropy's if some of them are odd."""
         texts = list(texts)
-        cards = []
-        for text in texts:
-            card = Entry.read(text)
-            if card is None:
-                from astropy.io.fits import Header
+        whole = "".join(texts)
+        if is_usual(whole):
+            return cls(texts)
+        from astropy.io.fits import Header
 
-                return Header.fromstring("".join(texts))
-            cards.append(card)
-        return cls(cards)
+        return Header.fromstring(whole)
 
     @property
     def entries(self) -> list[Entry] | None:
         """The cards; None if astropy has taken over."""
-        return None if self._header is not None else [card for card in self._cards if card]
+        if self._header is not None:
+            return None
+        return [self._at(place) for place, card in enumerate(self._cards) if card]
+
+    def _at(self, place: int) -> Entry:
+        """Return the card at a place where there is one."""
+        card = self._cards[place]
+        assert card is not None
+        if isinstance(card, str):
+            self._cards[place] = card = Entry.read(card)
+        return card
 
     def astropy(self) -> "Header":
         """Return the header of astropy that it is from now on."""
         if self._header is None:
             from astropy.io.fits import Header
 
-            self._header = Header([card.card() for card in self._cards if card])
+            self._header = Header([card.card() for card in self.entries or ()])
             self._cards, self._places = [], None
         return self._header
 
@@ -71,8 +78,13 @@ class LeanHeader:
         if places is None:
             places = self._places = {}
             for place, card in enumerate(self._cards):
-                if card is not None and card.keyword not in COMMENTARY:
-                    places[card.keyword] = (*places.get(card.keyword, ()), place)
+                if card is None:
+                    continue
+                keyword = card[:8].rstrip() if type(card) is str else card.keyword
+                if keyword in places:
+                    places[keyword] = (*places[keyword], place)
+                elif keyword not in COMMENTARY:
+                    places[keyword] = (place,)
         return places
 
     def _find(self, key: Any) -> tuple[int, ...] | None:
@@ -96,9 +108,7 @@ class LeanHeader:
             return self.astropy()[key]
         if not found:
             raise KeyError(f"Keyword {key!r} not found.")
-        card = self._cards[found[number]]
-        assert card is not None
-        return card.value
+        return self._at(found[number]).value
 
     def get(self, key: Any, default: Any = None) -> Any:
         """Return the value of a card, the default if there is none."""
@@ -120,9 +130,7 @@ class LeanHeader:
         if comment is not None and type(comment) is not str:
             return False
         if found:
-            old = self._cards[found[0]]
-            assert old is not None
-            card = old.changed(value, comment)
+            card = self._at(found[0]).changed(value, comment)
             if card is not None:
                 self._cards[found[0]] = card
             return card is not None
@@ -130,7 +138,7 @@ class LeanHeader:
         if card is None or self._ends_blank():
             return False
         place = len(self._cards)
-        while place and ((last := self._cards[place - 1]) is None or last.keyword in COMMENTARY):
+        while place and _keyword(self._cards[place - 1]) in COMMENTARY:
             place -= 1
         # What is moved by it is commentary, which no index has.
         self._cards.insert(place, card)
@@ -139,8 +147,10 @@ class LeanHeader:
 
     def _ends_blank(self) -> bool:
         """Whether the last card is blank: astropy puts others into the place of such ones."""
-        last = next((card for card in reversed(self._cards) if card is not None), None)
-        return last is not None and last.is_blank
+        for place in range(len(self._cards) - 1, -1, -1):
+            if self._cards[place] is not None:
+                return self._at(place).is_blank
+        return False
 
     def remove(self, key: Any, ignore_missing: bool = False, remove_all: bool = False) -> None:
         """Remove the first card of a keyword, or all of them."""
@@ -174,11 +184,10 @@ class LeanHeader:
         parts = [value[start : start + _WIDTH] for start in range(0, len(value), _WIDTH)]
         place = len(self._cards)
         for index in range(place - 1, -1, -1):
-            card = self._cards[index]
-            if card is not None and card.keyword == "HISTORY":
+            if _keyword(self._cards[index]) == "HISTORY":
                 place = index + 1
                 break
-        if any(card and card.keyword not in COMMENTARY for card in self._cards[place:]):
+        if any(_keyword(card) not in COMMENTARY for card in self._cards[place:]):
             self._places = None  # they move
         self._cards[place:place] = [Entry.commentary("HISTORY", part) for part in parts]
 
@@ -195,10 +204,12 @@ class LeanHeader:
     def __iter__(self) -> Iterator[str]:
         if self._header is not None:
             return iter(self._header)
-        return iter([card.keyword for card in self._cards if card])
+        return iter([_keyword(card) for card in self._cards if card])
 
     def __len__(self) -> int:
-        return len(self._header) if self._header is not None else len(self.entries or ())
+        if self._header is not None:
+            return len(self._header)
+        return sum(card is not None for card in self._cards)
 
     def __eq__(self, other: object) -> bool:
         theirs = other.astropy() if isinstance(other, LeanHeader) else other
@@ -216,3 +227,10 @@ class LeanHeader:
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.astropy(), name)
+
+
+def _keyword(card: Entry | str | None) -> str:
+    """Return the keyword of a card; that of one that is removed is as of a blank one."""
+    if card is None:
+        return ""
+    return card[:8].rstrip() if type(card) is str else card.keyword

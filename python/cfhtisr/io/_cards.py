@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from cfhtisr.images.card_text import Entry as _Entry
-from cfhtisr.images.card_text import formatted
+from cfhtisr.images.card_text import formatted, is_usual
 from cfhtisr.images.lean_header import LeanHeader
 from cfhtisr.io.lean_wcs import LeanWcs
 
@@ -211,10 +211,9 @@ def _merged_lean(
             continue
         if not _same(one.value, entry[1]):
             text = card(entry[0], entry[1], one.comment)
-            new = _Entry.read(text) if len(text) == 80 else None
-            if new is None:
+            if len(text) != 80 or not is_usual(text):
                 return None
-            one = new
+            one = _Entry.read(text)
         cards.append(one)
     return LeanHeader(cards), list(left.values())
 

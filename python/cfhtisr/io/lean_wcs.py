@@ -5,11 +5,13 @@ __all__ = ["LeanWcs"]
 import math
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cfhtisr.camera.record import value_of
 from cfhtisr.images.lean_header import LeanHeader
 
 if TYPE_CHECKING:
@@ -23,6 +25,11 @@ _OTHER = re.compile(
     r"(C(TYPE|UNIT|RPIX|RVAL|DELT|ROTA)|WCSAXES|(CD|PC)\d|PV\d|LONPOLE|LATPOLE|EQUINOX|MJD-OBS"
     r"|[AB]P?_(\d_\d|ORDER)|RADESYS)"
 )
+
+
+@lru_cache(4096)
+def _is_of_wcs(keyword: str) -> bool:
+    return _OTHER.match(keyword) is not None
 
 
 class _Numbers:
@@ -68,16 +75,14 @@ class LeanWcs:
     @classmethod
     def of(cls, header: LeanHeader, make: "Callable[[], WCS]") -> "LeanWcs | None":
         """Return the WCS of a header; None if it is not as plain as that."""
-        found: dict[str, Any] = {}
-        for card in header.entries or ():
-            if _OTHER.match(card.keyword):
-                if card.keyword not in _KNOWN or card.keyword in found or not card.is_plain:
-                    return None
-                found[card.keyword] = card.value
-        system = found.pop("RADESYS", None) or header.get("RADECSYS")
-        names = [found.pop("CTYPE1", ""), found.pop("CTYPE2", "")]
+        names = [keyword for keyword in header if _is_of_wcs(keyword)]
+        if not _KNOWN.issuperset(names) or len(set(names)) < len(names):
+            return None
+        found: dict[str, Any] = {name: value_of(header, name) for name in names}
+        system = found.pop("RADESYS", None) or value_of(header, "RADECSYS")
+        kinds = [found.pop("CTYPE1", ""), found.pop("CTYPE2", "")]
         units = {found.pop("CUNIT1", "deg"), found.pop("CUNIT2", "deg")}
-        if names != ["RA---TAN", "DEC--TAN"] or units != {"deg"} or system != "FK5":
+        if kinds != ["RA---TAN", "DEC--TAN"] or units != {"deg"} or system != "FK5":
             return None
         found.setdefault("MJD-OBS", 0.0)
         if len(found) != 10 or any(type(value) not in (int, float) for value in found.values()):

@@ -497,9 +497,10 @@ def _refused(path: Path, why: str) -> FileFormatError:
 def _why_processed(path: Path, headers: Iterable[Cards]) -> str:
     """Return what shows that a file is not raw, or nothing."""
     for header in headers:
-        for card in header:
-            if card.startswith(("IMRED_", "IMCMB_")):
-                return f"card {card[:8].rstrip()}"
+        if "IMRED_" in header.text or "IMCMB_" in header.text:
+            for card in header:
+                if card.startswith(("IMRED_", "IMCMB_")):
+                    return f"card {card[:8].rstrip()}"
         name = str(value_of(header, "FILENAME") or "").strip()
         if _PROCESSED_NAME.match(name):
             return f"FILENAME is {name!r}"

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from cfhtisr.camera.record import HasGet, number_of, value_of
-from cfhtisr.images.card_text import Entry
+from cfhtisr.images.card_text import Entry, is_usual
 from cfhtisr.images.lean_header import LeanHeader
 from cfhtisr.images.visit import VisitInfo
 from cfhtisr.io._cards import AnyHeader
@@ -56,7 +56,7 @@ def _is_structural(keyword: str) -> bool:
 
 
 Place = tuple[str, str, Entry | None]
-"""Keyword, legal text, and what is understood of it."""
+"""Keyword, legal text, and the card if it is not odd."""
 
 
 @lru_cache(64)  # the primary header is that of all CCDs of a file
@@ -73,7 +73,7 @@ def _general(primary: Hdu) -> list[Place]:
         kept = keyword not in ("", "COMMENT", "HISTORY") and not _is_structural(keyword)
         if kept:
             text = _legal(card)
-            found.append((keyword, text, Entry.read(text)))
+            found.append((keyword, text, Entry.read(text) if is_usual(text) else None))
     return found
 
 
@@ -96,19 +96,16 @@ def merged_header(hdu: Hdu, primary: Hdu, lean: bool = False) -> AnyHeader:
     """
     own: Iterable[str] = uncompressed_cards(hdu.cards) if hdu.is_compressed else hdu.cards
     cards = [card for card in own if not _is_structural(card[:8].rstrip())]
-    texts = [_legal(card) for card in cards]
     more: list[Place] = []
     if primary is not hdu:
-        have = {_keyword(card) for card in cards}
-        more = _missing(primary, frozenset(have))
-    if lean:
-        entries = [Entry.read(text) for text in texts]
-        entries += [entry for _, _, entry in more]
-        plain = [entry for entry in entries if entry is not None]
-        if len(plain) == len(entries):
-            return LeanHeader(plain)
+        more = _missing(primary, frozenset(map(_keyword, cards)))
+    if lean and is_usual("".join(cards)):
+        entries: list[Entry | str] = [*cards, *(entry for _, _, entry in more if entry)]
+        if len(entries) == len(cards) + len(more):
+            return LeanHeader(entries)
     from astropy.io.fits import Header
 
+    texts = [_legal(card) for card in cards]
     return Header.fromstring("".join([*texts, *(text for _, text, _ in more)]))
 
 
