@@ -28,13 +28,25 @@ class LeanHeader:
     ----------
     cards : iterable of Entry or str
         The cards, in order; as text only those of which `is_usual` is true.
+    keywords : iterable of str, optional
+        Their keywords, if they are known.
     """
 
-    __slots__ = ("_cards", "_header", "_places")
+    __slots__ = ("_cards", "_header", "_keywords", "_places", "_repeats")
 
-    def __init__(self, cards: Iterable[Entry | str] = ()) -> None:
+    def __init__(
+        self, cards: Iterable[Entry | str] = (), keywords: Iterable[str] | None = None
+    ) -> None:
         self._cards: list[Entry | str | None] = list(cards)  # None: removed
-        self._places: dict[str, tuple[int, ...]] | None = None
+        if keywords is None:
+            keywords = [
+                card[:8].rstrip() if isinstance(card, str) else card.keyword
+                for card in self._cards
+                if card is not None
+            ]
+        self._keywords = list(keywords)  # of each card; empty where it is removed
+        self._places: dict[str, int] | None = None  # the first of each keyword
+        self._repeats = False
         self._header: Header | None = None
 
     @classmethod
@@ -53,7 +65,7 @@ class LeanHeader:
         """The cards; None if astropy has taken over."""
         if self._header is not None:
             return None
-        return [self._at(place) for place, card in enumerate(self._cards) if card]
+        return [self._at(place) for place, card in enumerate(self._cards) if card is not None]
 
     def _at(self, place: int) -> Entry:
         """Return the card at a place where there is one."""
@@ -69,30 +81,33 @@ class LeanHeader:
             from astropy.io.fits import Header
 
             self._header = Header([card.card() for card in self.entries or ()])
-            self._cards, self._places = [], None
+            self._cards, self._keywords, self._places = [], [], None
         return self._header
 
-    def _index(self) -> dict[str, tuple[int, ...]]:
-        """Return the places of each keyword, but for commentary."""
-        places = self._places
-        if places is None:
-            places = self._places = {}
-            for place, card in enumerate(self._cards):
-                if card is None:
-                    continue
-                keyword = card[:8].rstrip() if type(card) is str else card.keyword
-                if keyword in places:
-                    places[keyword] = (*places[keyword], place)
-                elif keyword not in COMMENTARY:
-                    places[keyword] = (place,)
-        return places
+    def _index(self) -> dict[str, int]:
+        """Return the first place of each keyword; those of commentary may be wrong."""
+        if self._places is None:
+            keywords = self._keywords
+            # From the end, so that of several cards the first stays.
+            places = range(len(keywords) - 1, -1, -1)
+            self._places = dict(zip(reversed(keywords), places, strict=True))
+            others = sum(keywords.count(name) - 1 for name in COMMENTARY if name in self._places)
+            self._repeats = len(self._places) < len(keywords) - others
+        return self._places
 
     def _find(self, key: Any) -> tuple[int, ...] | None:
         """Return the places of a keyword; None if astropy has to say."""
         if self._header is not None or type(key) is not str or _USUAL.match(key) is None:
             return None
         key = key.removeprefix("HIERARCH ")
-        return None if key in COMMENTARY else self._index().get(key, ())
+        if key in COMMENTARY:
+            return None
+        place = self._index().get(key)
+        if place is None:
+            return ()
+        if not self._repeats:
+            return (place,)
+        return tuple(place for place, other in enumerate(self._keywords) if other == key)
 
     def __contains__(self, key: Any) -> bool:
         found = self._find(key)
@@ -138,11 +153,12 @@ class LeanHeader:
         if card is None or self._ends_blank():
             return False
         place = len(self._cards)
-        while place and _keyword(self._cards[place - 1]) in COMMENTARY:
+        while place and self._keywords[place - 1] in COMMENTARY:
             place -= 1
         # What is moved by it is commentary, which no index has.
         self._cards.insert(place, card)
-        self._index()[key] = (place,)
+        self._keywords.insert(place, key)
+        self._index()[key] = place
         return True
 
     def _ends_blank(self) -> bool:
@@ -159,10 +175,11 @@ class LeanHeader:
             self.astropy().remove(key, ignore_missing, remove_all)
             return
         for place in found if remove_all else found[:1]:
-            self._cards[place] = None
-        if found:
-            left = () if remove_all else found[1:]
-            self._index()[key.removeprefix("HIERARCH ")] = left
+            self._cards[place], self._keywords[place] = None, ""
+        if found[1:] and not remove_all:
+            self._places = None
+        elif found:
+            del self._index()[key.removeprefix("HIERARCH ")]
 
     def __delitem__(self, key: Any) -> None:
         if self._find(key):
@@ -183,13 +200,12 @@ class LeanHeader:
             return
         parts = [value[start : start + _WIDTH] for start in range(0, len(value), _WIDTH)]
         place = len(self._cards)
-        for index in range(place - 1, -1, -1):
-            if _keyword(self._cards[index]) == "HISTORY":
-                place = index + 1
-                break
-        if any(_keyword(card) not in COMMENTARY for card in self._cards[place:]):
+        if "HISTORY" in self._keywords:
+            place -= self._keywords[::-1].index("HISTORY")
+        if any(keyword not in COMMENTARY for keyword in self._keywords[place:]):
             self._places = None  # they move
         self._cards[place:place] = [Entry.commentary("HISTORY", part) for part in parts]
+        self._keywords[place:place] = ["HISTORY"] * len(parts)
 
     def copy(self) -> "LeanHeader":
         """Return a header of its own with the same cards."""
@@ -197,14 +213,16 @@ class LeanHeader:
         if self._header is not None:
             other._header = self._header.copy()
             return other
-        other._cards = self._cards.copy()
+        other._cards, other._keywords = self._cards.copy(), self._keywords.copy()
         other._places = None if self._places is None else self._places.copy()
+        other._repeats = self._repeats
         return other
 
     def __iter__(self) -> Iterator[str]:
         if self._header is not None:
             return iter(self._header)
-        return iter([_keyword(card) for card in self._cards if card])
+        pairs = zip(self._cards, self._keywords, strict=True)
+        return iter([keyword for card, keyword in pairs if card is not None])
 
     def __len__(self) -> int:
         if self._header is not None:
@@ -227,10 +245,3 @@ class LeanHeader:
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.astropy(), name)
-
-
-def _keyword(card: Entry | str | None) -> str:
-    """Return the keyword of a card; that of one that is removed is as of a blank one."""
-    if card is None:
-        return ""
-    return card[:8].rstrip() if type(card) is str else card.keyword

@@ -95,14 +95,19 @@ def merged_header(hdu: Hdu, primary: Hdu, lean: bool = False) -> AnyHeader:
     ``lean`` it is a `LeanHeader`, if no card is odd.
     """
     own: Iterable[str] = uncompressed_cards(hdu.cards) if hdu.is_compressed else hdu.cards
-    cards = [card for card in own if not _is_structural(card[:8].rstrip())]
+    cards, keywords = [], []
+    for card in own:
+        keyword = card[:8].rstrip()
+        if not _is_structural(keyword):
+            cards.append(card)
+            keywords.append(_keyword(card) if keyword == "HIERARCH" else keyword)
     more: list[Place] = []
     if primary is not hdu:
-        more = _missing(primary, frozenset(map(_keyword, cards)))
+        more = _missing(primary, frozenset(keywords))
     if lean and is_usual("".join(cards)):
         entries: list[Entry | str] = [*cards, *(entry for _, _, entry in more if entry)]
         if len(entries) == len(cards) + len(more):
-            return LeanHeader(entries)
+            return LeanHeader(entries, [*keywords, *(place[0] for place in more)])
     from astropy.io.fits import Header
 
     texts = [_legal(card) for card in cards]
