@@ -10,14 +10,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cfhtisr.camera.detector import Detector
 from cfhtisr.camera.filters import lookup
-from cfhtisr.camera.record import HasGet
 from cfhtisr.errors import FileFormatError
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.images.geom import Box2I
@@ -30,6 +29,9 @@ from cfhtisr.io.raw import Checksum, RawFile
 from cfhtisr.isr.assembly import assemble
 from cfhtisr.isr.conversion import to_float
 from cfhtisr.isr.linearity import LINEARIZERS, LinearizeLookupTable
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
 
 _log = logging.getLogger(__name__)
 
@@ -339,5 +341,5 @@ def _check(kind: str, path: Path, frame: Exposure, raw: Exposure) -> None:
             )
 
 
-def _binning(header: HasGet) -> tuple[Any, Any]:
+def _binning(header: "Header") -> tuple[Any, Any]:
     return (header.get("CCDBIN1", 1), header.get("CCDBIN2", 1))

@@ -4,17 +4,19 @@ __all__ = ["detector_for", "section_cards"]
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cfhtisr.camera.detector import Detector
 from cfhtisr.camera.mosaic import build, ccd_number, facts, megacam, raw_shape, trimmed_shape
 from cfhtisr.camera.record import HasGet, Repair, value_of
 from cfhtisr.images.geom import Box2I
 
+if TYPE_CHECKING:
+    from cfhtisr.images.lean_header import LeanHeader
+
 _AMPLIFIERS = ("A", "B")
-_CARDS = ("DATASEC", "CCDSIZE", "DETSEC") + tuple(
-    f"{kind}SEC{name}" for kind in "BCD" for name in _AMPLIFIERS
-)
+_SECTIONS = [f"{kind}SEC{name}" for kind in "BCD" for name in _AMPLIFIERS]
+_CARDS = ("DATASEC", "CCDSIZE", "DETSEC", *_SECTIONS)
 _KINDS = (str, int, float, bool, type(None))
 
 
@@ -115,7 +117,7 @@ def _boxes(header: HasGet, shape: tuple[int, int]) -> dict[str, list[Box2I]]:
 
 
 def detector_for(
-    header: Mapping[str, Any],
+    header: "Mapping[str, Any] | LeanHeader",
     ccd: int | str,
     shape: tuple[int, int] | None = None,
     parity: str = "none",

@@ -23,8 +23,8 @@ _FIELD = re.compile(
 )
 _RECORD = re.compile(r"= *'[A-Za-z_][\w.]*: ")
 _USUAL = re.compile(
-    r"(?:(?:(?!END |CONTINUE)(?=[A-Z0-9_-]+ *= )[A-Z0-9_ -]{8}= |(?:COMMENT |HISTORY | {8})[ -~]{2})"
-    r"[ -~]{70})*\Z"
+    r"(?:(?:(?!END |CONTINUE)(?=[A-Z0-9_-]+ *= )[A-Z0-9_ -]{8}= "
+    r"|(?:COMMENT |HISTORY | {8})[ -~]{2})[ -~]{70})*\Z"
 )
 _PRINTABLE = re.compile(r"[ -~]*\Z")
 _UNREAD: Any = object()

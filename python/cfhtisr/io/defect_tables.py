@@ -66,9 +66,10 @@ def _tables_of(path: Path, state: tuple[int, ...]) -> tuple[BoxTable | None, ...
                     return (*tables, None)
                 if kind == "BINTABLE":
                     found = _table(file, hdu)
-                    if found is False:
+                    if isinstance(found, BoxTable):
+                        tables.append(found)
+                    elif found:
                         return None
-                    tables += [] if found is None else [found]
                 elif kind != "IMAGE":
                     return None
             return None if file.damage is not None else tuple(tables)
@@ -76,27 +77,27 @@ def _tables_of(path: Path, state: tuple[int, ...]) -> tuple[BoxTable | None, ...
         return None
 
 
-def _table(file: FitsFile, hdu: Hdu) -> BoxTable | None | bool:
-    """Return the table of an HDU, None if it is one of other things, False if it is odd."""
+def _table(file: FitsFile, hdu: Hdu) -> BoxTable | str:
+    """Return the table of an HDU; what is odd, or nothing if it is a table of other things."""
     cards = hdu.cards
     count = cards.get("TFIELDS")
     if type(count) is not int or not 0 < count < 1000 or len(hdu.axes) != 2:
-        return False
+        return "no columns"
     names = [cards.get(f"TTYPE{index}") for index in range(1, count + 1)]
     lower = [str(name).lower() for name in names]
     if not set(COLUMNS) <= set(lower):
-        return None
+        return ""
     forms = [_FORM.match(str(cards.get(f"TFORM{index}"))) for index in range(1, count + 1)]
     odd = any(_ODD.match(card[:8].rstrip()) for card in cards)
     if odd or len(set(lower)) < count or not all(type(name) is str for name in names):
-        return False
+        return "names or scales"
     types = [_TYPES[form[1]] for form in forms if form is not None]
     plain = len(types) == count and cards.get("PCOUNT") == 0 and cards.get("GCOUNT") == 1
     if not plain or hdu.bitpix != 8 or hdu.data_size > _LARGEST:
-        return False
+        return "forms or size"
     kind = np.dtype(list(zip(lower, types, strict=True)))
     if kind.itemsize != hdu.axes[0]:
-        return False
+        return "width"
     rows = file.read_bytes(hdu.index).view(kind)
     values = np.column_stack([rows[column] for column in COLUMNS])
     serial = cards.get("SERIAL")

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
 
 _OWN = ("_crval", "_make", "_numbers", "_wcs")
-_KNOWN = frozenset(
-    f"{name}{axis}" for name in ("CTYPE", "CUNIT", "CRPIX", "CRVAL", "CD1_", "CD2_") for axis in "12"
-) | {"EQUINOX", "RADESYS", "MJD-OBS"}
+_NAMES = ("CTYPE", "CUNIT", "CRPIX", "CRVAL", "CD1_", "CD2_")
+_KNOWN = frozenset([f"{name}{axis}" for name in _NAMES for axis in "12"])
+_KNOWN |= {"EQUINOX", "RADESYS", "MJD-OBS"}
 _OTHER = re.compile(
     r"(C(TYPE|UNIT|RPIX|RVAL|DELT|ROTA)|WCSAXES|(CD|PC)\d|PV\d|LONPOLE|LATPOLE|EQUINOX|MJD-OBS"
     r"|[AB]P?_(\d_\d|ORDER)|RADESYS)"

@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING
 
 from cfhtisr.camera.record import HasGet, number_of, value_of
 from cfhtisr.images.card_text import Entry, is_usual
@@ -19,7 +19,6 @@ from cfhtisr.io.lean_wcs import LeanWcs
 from cfhtisr.io.uncompressed_header import uncompressed_cards
 
 if TYPE_CHECKING:
-    from astropy.io.fits import Header
     from astropy.wcs import WCS
 
 _QUIET = threading.Lock()
@@ -82,10 +81,6 @@ def _missing(primary: Hdu, have: frozenset[str]) -> list[Place]:
     return [place for place in _general(primary) if place[0] not in have]
 
 
-@overload
-def merged_header(hdu: Hdu, primary: Hdu) -> "Header": ...
-@overload
-def merged_header(hdu: Hdu, primary: Hdu, lean: bool) -> AnyHeader: ...
 def merged_header(hdu: Hdu, primary: Hdu, lean: bool = False) -> AnyHeader:
     """Return the header of an HDU followed by the primary's cards that it does not have.
 
@@ -156,10 +151,6 @@ def visit_info(header: HasGet, ccd: int, primary: HasGet) -> VisitInfo:
     )
 
 
-@overload
-def wcs_of(header: "Header") -> "WCS | None": ...
-@overload
-def wcs_of(header: AnyHeader) -> "WCS | LeanWcs | None": ...
 def wcs_of(header: AnyHeader) -> "WCS | LeanWcs | None":
     """Return the world coordinates of a header, None if it has none that make sense.
 
