@@ -122,7 +122,7 @@ class LeanWcs:
         if self._wcs is not None:
             return None
         crpix, cd = self._numbers.crpix.tolist(), self._numbers.cd.tolist()
-        pole = float(f"{self._crval[1]:.12G}")  # wcslib writes as many digits of it
+        pole = float(f"{self._crval[1]:.14G}")  # astropy has wcslib write as many digits
         return [
             ("WCSAXES", 2, "Number of coordinate axes"),
             ("CRPIX1", crpix[0], "Pixel coordinate of reference point"),
