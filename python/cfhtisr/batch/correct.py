@@ -28,7 +28,7 @@ from cfhtisr.images import Exposure, MaskedImage
 from cfhtisr.io import write_exposure
 from cfhtisr.io._packed import QUANTIZE, Mode, Packing
 from cfhtisr.io.exposure_file import read_provenance
-from cfhtisr.io.lean_raw import LeanRawFile
+from cfhtisr.io.lean_raw import LeanFrameFile, LeanRawFile
 from cfhtisr.io.mosaic import MosaicWriter
 from cfhtisr.io.picture_file import write_picture
 from cfhtisr.io.raw import Checksum, RawFile
@@ -152,7 +152,8 @@ class Worker:
         tasks = self._task.getTaskDict().values()
         own = all(type(task).__module__.startswith("cfhtisr.") for task in tasks)
         self._kind = LeanRawFile if own else RawFile
-        self._calibrations = Calibrations(plan.calibrations, plan.checksum, self._kind)
+        frames = LeanFrameFile if own else RawFile
+        self._calibrations = Calibrations(plan.calibrations, plan.checksum, frames)
         self._raws: dict[Path, RawFile] = {}
         # Memory of a CCD that is written, for the next.
         self._planes: MaskedImage | None = None

@@ -1,6 +1,6 @@
 """Raw files for a program that looks at few cards and shows no header to anybody."""
 
-__all__ = ["LeanRawFile"]
+__all__ = ["LeanFrameFile", "LeanRawFile"]
 
 from typing import ClassVar
 
@@ -11,3 +11,9 @@ class LeanRawFile(RawFile):
     """A raw file of which exposures come with a `LeanHeader` and a `LeanWcs`, if they can."""
 
     _lean: ClassVar[bool] = True
+
+
+class LeanFrameFile(LeanRawFile):
+    """A file of calibration frames, of which nobody asks to what part of the sky they point."""
+
+    _placed: ClassVar[bool] = False

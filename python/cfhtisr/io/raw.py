@@ -164,6 +164,7 @@ class RawFile:
     """
 
     _lean: ClassVar[bool] = False  # headers and coordinates that stand for astropy's
+    _placed: ClassVar[bool] = True  # with coordinates
 
     def __init__(
         self,
@@ -270,7 +271,7 @@ class RawFile:
             pixels,
             metadata=header,
             detector=detector,
-            wcs=wcs_of(header),
+            wcs=wcs_of(header) if self._placed else None,
             filter=name or None,
             visit_info=visit_info(header, number, first.cards),
         )

@@ -160,7 +160,7 @@ def wcs_of(header: AnyHeader) -> "WCS | LeanWcs | None":
         return None
     if isinstance(header, LeanHeader):
         as_read = header.copy()
-        lean = LeanWcs.of(header, lambda: _wcs_of(as_read.astropy()))
+        lean = LeanWcs.of(header, lambda: _wcs_of(as_read))
         if lean is not None:
             return lean
     return _wcs_of(header)
@@ -171,7 +171,11 @@ def _wcs_of(header: AnyHeader) -> "WCS | None":
     from astropy.wcs import WCS
 
     # A short header: of a thousand cards most of the time would go into looking for WCS cards.
-    short = Header([card for card in header.cards if _WCS_CARD.fullmatch(card.keyword)])
+    entries = header.entries if isinstance(header, LeanHeader) else None
+    if entries is None:
+        short = Header([card for card in header.cards if _WCS_CARD.fullmatch(card.keyword)])
+    else:
+        short = Header([card.card() for card in entries if _WCS_CARD.fullmatch(card.keyword)])
     if "RADESYS" not in short and value_of(header, "RADECSYS") is not None:
         short["RADESYS"] = value_of(header, "RADECSYS")
     # The filters of warnings are the process's: two threads must not swap them at a time.
