@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from cfhtisr.images.lean_header import LeanHeader
-from cfhtisr.io import open_raw, read_defects, write_exposure
 from cfhtisr.io import defects as reader
+from cfhtisr.io import open_raw, read_defects, write_exposure
 from cfhtisr.io.lean_raw import LeanRawFile
 from cfhtisr.simulate.settings import HEADER_VARIANTS
 from small_sets import CCDS, small_set
