@@ -10,10 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.io.fits import Header
 from numpy.typing import NDArray
 
 from cfhtisr.camera.detector import Detector
@@ -21,7 +20,7 @@ from cfhtisr.camera.filters import lookup
 from cfhtisr.errors import FileFormatError
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.images.geom import Box2I
-from cfhtisr.io import FitsFile, open_raw, read_exposure
+from cfhtisr.io import FitsFile, read_exposure
 from cfhtisr.io.crosstalk_table import read_crosstalk
 from cfhtisr.io.defects import read_defects
 from cfhtisr.io.hdu import Hdu
@@ -30,6 +29,9 @@ from cfhtisr.io.raw import Checksum, RawFile
 from cfhtisr.isr.assembly import assemble
 from cfhtisr.isr.conversion import to_float
 from cfhtisr.isr.linearity import LINEARIZERS, LinearizeLookupTable
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
 
 _log = logging.getLogger(__name__)
 
@@ -104,10 +106,18 @@ class Calibrations:
         Where they are.
     checksum : {"error", "warn", "ignore"}, optional
         What a wrong checksum leads to.
+    kind : type of RawFile, optional
+        What the files are opened as.
     """
 
-    def __init__(self, paths: CalibrationPaths, checksum: Checksum = "error") -> None:
+    def __init__(
+        self,
+        paths: CalibrationPaths,
+        checksum: Checksum = "error",
+        kind: type[RawFile] = RawFile,
+    ) -> None:
         self.paths = paths
+        self._kind = kind
         self._checksum = checksum
         self._files = ExitStack()
         self._open: dict[Path, RawFile] = {}
@@ -238,7 +248,7 @@ class Calibrations:
             identity = f"{file.name}[{detector.name}] DATASUM {'+'.join(map(str, sums))}"
         else:
             if file not in self._open:
-                opened = open_raw(file, processed=True, checksum=self._checksum)
+                opened = self._kind(file, processed=True, checksum=self._checksum)
                 self._open[file] = self._files.enter_context(opened)
             era = self._open[file].scan.n_ccd
             if n_ccd is not None and era != n_ccd:
@@ -328,5 +338,5 @@ def _check(kind: str, path: Path, frame: Exposure, raw: Exposure) -> None:
             )
 
 
-def _binning(header: Header) -> tuple[Any, Any]:
+def _binning(header: "Header") -> tuple[Any, Any]:
     return (header.get("CCDBIN1", 1), header.get("CCDBIN2", 1))

@@ -26,10 +26,11 @@ from cfhtisr.config_files import changed, values_of
 from cfhtisr.errors import UnknownChoiceError
 from cfhtisr.images import Exposure, MaskedImage
 from cfhtisr.images.streamed_frame import StreamedFrame
-from cfhtisr.io import open_raw, write_exposure
+from cfhtisr.io import write_exposure
 from cfhtisr.io._packed import QUANTIZE, Mode, Packing
 from cfhtisr.io.atomic import AtomicFile
 from cfhtisr.io.exposure_file import read_provenance, write_streamed
+from cfhtisr.io.lean_raw import LeanFrameFile, LeanRawFile
 from cfhtisr.io.mosaic import MosaicWriter
 from cfhtisr.io.picture_file import write_picture
 from cfhtisr.io.raw import Checksum, RawFile
@@ -153,7 +154,12 @@ class Worker:
             config.doCrosstalk = False
             self._uncrossed = CfhtIsrTask(config=config, log=logging.getLogger("cfhtisr"))
             self._uncrossed.keepsStatistics = False
-        self._calibrations = Calibrations(plan.calibrations, plan.checksum)
+        # Tasks of others are to see what is documented.
+        tasks = self._task.getTaskDict().values()
+        own = all(type(task).__module__.startswith("cfhtisr.") for task in tasks)
+        self._kind = LeanRawFile if own else RawFile
+        frames = LeanFrameFile if own else RawFile
+        self._calibrations = Calibrations(plan.calibrations, plan.checksum, frames)
         self._raws: dict[Path, RawFile] = {}
         # Memory of a CCD that is written, for the next.
         self._planes: MaskedImage | None = None
@@ -329,7 +335,7 @@ class Worker:
         if path not in self._raws:
             while len(self._raws) >= _MOST_OPEN:
                 self._raws.pop(next(iter(self._raws))).close()
-            self._raws[path] = open_raw(
+            self._raws[path] = self._kind(
                 path, processed=self._plan.processed, checksum=self._plan.checksum
             )
         return self._raws[path]

@@ -158,9 +158,9 @@ def _make_folder(folder: Path) -> None:
 def _damaged(scans: dict[Path, RawScan], plan: Plan, report: Report) -> Iterator[Outcome]:
     """Yield a failure for each file that is cut off, for the CCDs that nobody can name."""
     for path, scan in scans.items():
-        stated = scan.primary.get("NEXTEND")
+        stated = scan.n_stated
         problem = scan.damage
-        if isinstance(stated, int) and stated > scan.n_images:
+        if stated is not None and stated > scan.n_images:
             there = f"NEXTEND is {stated}, but there are {scan.n_images} images of CCDs"
             if not problem and path.stat().st_size % BLOCK and path.suffix != ".gz":
                 problem = f"is truncated: {there}, and the last is not padded"

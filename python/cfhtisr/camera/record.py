@@ -104,11 +104,14 @@ def record(
     quiet : bool, optional
         Log all at the level INFO, not those that matter at WARNING.
     """
+    texts = []
     for repair in repairs:
         while repair.card in header and header.count(repair.card) > 1:
             header.remove(repair.card)
         header[repair.card] = repair.new
-        text = f"cfhtisr repair: {repair}".encode("ascii", "replace").decode()
-        header.add_history(text)
+        texts.append(f"cfhtisr repair: {repair}".encode("ascii", "replace").decode())
         level = logging.WARNING if repair.matters and not quiet else logging.INFO
-        _LOG.log(level, "%s%s", f"{source}: " if source else "", repair)
+        if _LOG.isEnabledFor(level):
+            _LOG.log(level, "%s%s", f"{source}: " if source else "", repair)
+    for text in texts:
+        header.add_history(text)

@@ -156,7 +156,7 @@ def _leading_zeros(header: "Header", ccd: CcdFacts) -> Iterator[Repair]:
 
 
 def _too_large(header: "Header", ccd: CcdFacts) -> Iterator[Repair]:
-    for card in {card.keyword: None for card in header.cards if card.keyword.startswith("Q")}:
+    for card in dict.fromkeys(keyword for keyword in header if keyword.startswith("Q")):
         value = value_of(header, card)
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             yield Repair(card, value, str(value), "beyond 64 bits")

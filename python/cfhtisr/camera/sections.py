@@ -3,14 +3,21 @@
 __all__ = ["detector_for", "section_cards"]
 
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from cfhtisr.camera.detector import Detector
 from cfhtisr.camera.mosaic import build, ccd_number, facts, megacam, raw_shape, trimmed_shape
-from cfhtisr.camera.record import Repair, value_of
+from cfhtisr.camera.record import HasGet, Repair, value_of
 from cfhtisr.images.geom import Box2I
 
+if TYPE_CHECKING:
+    from cfhtisr.images.lean_header import LeanHeader
+
 _AMPLIFIERS = ("A", "B")
+_SECTIONS = [f"{kind}SEC{name}" for kind in "BCD" for name in _AMPLIFIERS]
+_CARDS = ("DATASEC", "CCDSIZE", "DETSEC", *_SECTIONS)
+_KINDS = (str, int, float, bool, type(None))
 
 
 def section_cards(detector: Detector) -> dict[str, str]:
@@ -59,7 +66,7 @@ def section_cards(detector: Detector) -> dict[str, str]:
     return cards
 
 
-def _boxes(header: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, list[Box2I]]:
+def _boxes(header: HasGet, shape: tuple[int, int]) -> dict[str, list[Box2I]]:
     """Return the boxes that the cards describe.
 
     Raises
@@ -110,7 +117,7 @@ def _boxes(header: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, list[
 
 
 def detector_for(
-    header: Mapping[str, Any],
+    header: "Mapping[str, Any] | LeanHeader",
     ccd: int | str,
     shape: tuple[int, int] | None = None,
     parity: str = "none",
@@ -147,6 +154,23 @@ def detector_for(
     number = ccd_number(ccd)
     if shape is None:
         shape = (int(header["NAXIS2"]), int(header["NAXIS1"]))
+    values = tuple(value_of(header, card) for card in _CARDS)
+    if any(type(value) not in _KINDS for value in values):
+        return _detector_for(header, number, shape, parity)
+    detector, repairs = _known_detector(values, number, shape, parity)
+    return detector.copy(), list(repairs)
+
+
+@lru_cache(256, typed=True)  # raw and calibrations of a CCD have the same cards
+def _known_detector(
+    values: tuple[Any, ...], number: int, shape: tuple[int, int], parity: str
+) -> tuple[Detector, list[Repair]]:
+    return _detector_for(dict(zip(_CARDS, values, strict=True)), number, shape, parity)
+
+
+def _detector_for(
+    header: HasGet, number: int, shape: tuple[int, int], parity: str
+) -> tuple[Detector, list[Repair]]:
     repairs = []
     real = megacam()[number]
     try:

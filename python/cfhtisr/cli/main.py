@@ -52,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: all went well; 1: some of it failed, and was named; 2: the call itself is wrong;
     130: interrupted.
     """
+    if "numpy" not in sys.modules:
+        # There is little linear algebra, and OpenBLAS spends longer on starting threads for it.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         try:
             options = parser().parse_args(arguments)

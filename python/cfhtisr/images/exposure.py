@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy.typing import ArrayLike
 
 from cfhtisr.images.geom import Box2I
+from cfhtisr.images.lean_header import LeanHeader
 from cfhtisr.images.mask import Mask
 from cfhtisr.images.masked_image import MaskedImage
 from cfhtisr.images.plane import Image
@@ -277,10 +278,11 @@ class Exposure:
 
     def setMetadata(self, metadata: "Header | Mapping[str, Any] | None") -> None:
         """Replace the header; a mapping becomes one."""
-        from astropy.io.fits import Header
+        if not isinstance(metadata, LeanHeader):
+            from astropy.io.fits import Header
 
-        if not isinstance(metadata, Header):
-            metadata = Header([] if metadata is None else list(metadata.items()))
+            if not isinstance(metadata, Header):
+                metadata = Header([] if metadata is None else list(metadata.items()))
         self._metadata: Header = metadata
 
     def getDetector(self) -> "Detector | None":

@@ -48,14 +48,15 @@ class Box2I:
     height: int
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
+        whole = type(self.x0) is type(self.y0) is type(self.width) is type(self.height) is int
+        for name in () if whole else self.__slots__:
             value = getattr(self, name)
             if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
                 raise TypeError(f"{name} of a box is {value!r}, wanted a whole number")
             object.__setattr__(self, name, int(value))
         if self.width < 0 or self.height < 0:
             raise ValueError(f"a box cannot be {self.width} x {self.height} pixels")
-        if self.is_empty:
+        if self.width == 0 or self.height == 0:
             for name in self.__slots__:
                 object.__setattr__(self, name, 0)
 

@@ -17,15 +17,24 @@ import logging
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from astropy.io.fits import Card, Header
-from astropy.io.fits.verify import VerifyError
-from astropy.wcs import WCS
+
+from cfhtisr.images.card_text import Entry as _Entry
+from cfhtisr.images.card_text import formatted, is_usual
+from cfhtisr.images.lean_header import LeanHeader
+from cfhtisr.io.lean_wcs import LeanWcs
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Card, Header
+    from astropy.wcs import WCS
 
 Entry = tuple[str, str | bool | int | float, str]
 """Keyword, value and comment."""
+
+AnyHeader: TypeAlias = "Header | LeanHeader"
 
 MARK = "-------- cfhtisr: cards of the exposure begin or end here --------"
 """The text of the COMMENT before and after the header of a CCD in a file of many."""
@@ -48,6 +57,7 @@ _log = logging.getLogger(__name__)
 _TIMES = re.compile(r"MJDREF[IF]?|DATEREF|DATE(?:-\w+)?|MJD-\w+|TIMESYS|WCSNAME")
 
 
+@lru_cache(4096)
 def is_structural(keyword: str) -> bool:
     """Return whether a card describes the layout of its HDU, not the exposure."""
     return _STRUCTURE.fullmatch(keyword) is not None
@@ -72,6 +82,22 @@ def card(keyword: str, value: Any, comment: str = "") -> str:
         return f"{keyword:<8}= {number:>20}{tail}"[:80].ljust(80)
     if len(keyword) > 8:
         keyword = f"HIERARCH {keyword}"
+    if type(value) in (str, bool, int):
+        return _plain_card(keyword, value, comment)
+    return _astropy_card(keyword, value, comment)
+
+
+@lru_cache(2048, typed=True)  # most of them are the same for every CCD
+def _plain_card(keyword: str, value: str | bool | int, comment: str) -> str:
+    text = None
+    if not (type(value) is str and ": " in value):
+        text = formatted(keyword.removeprefix("HIERARCH "), value, comment)
+    return _astropy_card(keyword, value, comment) if text is None else text
+
+
+def _astropy_card(keyword: str, value: Any, comment: str) -> str:
+    from astropy.io.fits import Card
+
     text: str = Card(keyword, value, comment).image
     return text
 
@@ -81,35 +107,51 @@ def cards_of(entries: Iterable[Entry]) -> list[str]:
     return [card(*entry) for entry in entries]
 
 
-def text_of(metadata: Header) -> list[str]:
+def text_of(metadata: "AnyHeader") -> list[str]:
     """Return the cards of a header as they stand, less the structural ones.
 
     What cannot stand in a FITS file is mended, and that is logged: an archive's odd card
     must not cost a CCD.
     """
+    entries = metadata.entries if isinstance(metadata, LeanHeader) else None
     texts = []
-    for one in metadata.cards:
+    for one in metadata.cards if entries is None else entries:
         if is_structural(one.keyword):
             continue
-        # A card that breaks the standard is mended here, where `image` would also warn.
-        try:
-            with contextlib.suppress(VerifyError):
-                one.verify("silentfix")
-            text: str = one.image
-        except ValueError:
-            # astropy refuses to mend other alphabets; it has no public door to the text.
-            text = one._image
-        if _KEYWORD.match(text) is None:
-            _log.warning("card %r has no legal keyword: it becomes a comment", text.rstrip())
-            text = f"COMMENT {text}"[:80]
-        plain = "".join(c if " " <= c <= "~" else "?" for c in text)
-        if plain != text:
-            _log.warning("card %r holds more than ASCII: it becomes %r", text, plain)
-        texts.append(plain)
+        if isinstance(one, _Entry):
+            text = one.image
+            if text is not None and one.is_plain and text.isascii() and text.isprintable():
+                texts.append(text)
+                continue
+            one = one.card()
+        texts.append(_mended(one))
     return texts
 
 
-def merged(metadata: Header, entries: Iterable[Entry], has_wcs: bool) -> tuple[Header, list[Entry]]:
+def _mended(one: "Card") -> str:
+    """Return the text of a card of astropy, legal in a file."""
+    from astropy.io.fits.verify import VerifyError
+
+    # A card that breaks the standard is mended here, where `image` would also warn.
+    try:
+        with contextlib.suppress(VerifyError):
+            one.verify("silentfix")
+        text: str = one.image
+    except ValueError:
+        # astropy refuses to mend other alphabets; it has no public door to the text.
+        text = one._image
+    if _KEYWORD.match(text) is None:
+        _log.warning("card %r has no legal keyword: it becomes a comment", text.rstrip())
+        text = f"COMMENT {text}"[:80]
+    plain = "".join(c if " " <= c <= "~" else "?" for c in text)
+    if plain != text:
+        _log.warning("card %r holds more than ASCII: it becomes %r", text, plain)
+    return plain
+
+
+def merged(
+    metadata: "AnyHeader", entries: Iterable[Entry], has_wcs: bool
+) -> tuple["AnyHeader", list[Entry]]:
     """Put facts in the place of older ones.
 
     Parameters
@@ -129,6 +171,14 @@ def merged(metadata: Header, entries: Iterable[Entry], has_wcs: bool) -> tuple[H
     rest : list of Entry
         The entries for which the header had no card.
     """
+    entries = list(entries)
+    if isinstance(metadata, LeanHeader):
+        found = _merged_lean(metadata, entries, has_wcs)
+        if found is not None:
+            return found
+        metadata = metadata.astropy()
+    from astropy.io.fits import Header
+
     left = {entry[0]: entry for entry in entries}
     cards: list[Card] = []
     for one in metadata.cards:
@@ -137,18 +187,53 @@ def merged(metadata: Header, entries: Iterable[Entry], has_wcs: bool) -> tuple[H
         entry = left.pop(one.keyword, None)
         if entry is not None:
             old, new = one.value, entry[1]
-            same = old == new and isinstance(old, bool) is isinstance(new, bool)
-            cards.append(one if same else _card_of(entry[0], new, one.comment))
-        elif not (has_wcs and _WCS.fullmatch(one.keyword)):
+            cards.append(one if _same(old, new) else _card_of(entry[0], new, one.comment))
+        elif not (has_wcs and _is_wcs(one.keyword)):
             cards.append(one)
     return Header(cards), list(left.values())
 
 
-def _card_of(keyword: str, value: Any, comment: str) -> Card:
+def _merged_lean(
+    metadata: LeanHeader, entries: list[Entry], has_wcs: bool
+) -> tuple[LeanHeader, list[Entry]] | None:
+    """Do what `merged` does, unless astropy is needed for it."""
+    if metadata.entries is None:
+        return None
+    left = {entry[0]: entry for entry in entries}
+    cards: list[_Entry] = []
+    for one in metadata.entries:
+        if is_structural(one.keyword):
+            continue
+        entry = left.pop(one.keyword, None)
+        if entry is None:
+            if not (has_wcs and _is_wcs(one.keyword)):
+                cards.append(one)
+            continue
+        if not _same(one.value, entry[1]):
+            text = card(entry[0], entry[1], one.comment)
+            if len(text) != 80 or not is_usual(text):
+                return None
+            one = _Entry.read(text)
+        cards.append(one)
+    return LeanHeader(cards), list(left.values())
+
+
+def _same(old: Any, new: Any) -> bool:
+    return bool(old == new and isinstance(old, bool) is isinstance(new, bool))
+
+
+@lru_cache(4096)
+def _is_wcs(keyword: str) -> bool:
+    return _WCS.fullmatch(keyword) is not None
+
+
+def _card_of(keyword: str, value: Any, comment: str) -> "Card":
+    from astropy.io.fits import Card
+
     return Card.fromstring(card(keyword, value, comment))
 
 
-def wcs_entries(wcs: WCS) -> list[Entry]:
+def wcs_entries(wcs: "WCS | LeanWcs") -> list[Entry]:
     """Return the cards of world coordinates, with all digits of every number.
 
     Raises
@@ -156,6 +241,11 @@ def wcs_entries(wcs: WCS) -> list[Entry]:
     ValueError
         If the coordinates need more than cards.
     """
+    if isinstance(wcs, LeanWcs):
+        cards = wcs.entries()
+        if cards is not None:
+            return cards
+        wcs = wcs.astropy()
     if wcs.naxis != 2:
         raise ValueError(f"wcs has {wcs.naxis} axes, wanted 2")
     if any(table is not None for table in (wcs.cpdis1, wcs.cpdis2, wcs.det2im1, wcs.det2im2)):
@@ -174,7 +264,7 @@ def wcs_entries(wcs: WCS) -> list[Entry]:
     return entries
 
 
-def _exact_numbers(wcs: WCS) -> dict[str, float]:
+def _exact_numbers(wcs: "WCS") -> dict[str, float]:
     numbers = {f"PV{axis}_{index}": float(value) for axis, index, value in wcs.wcs.get_pv()}
     for axis in (0, 1):
         numbers[f"CRPIX{axis + 1}"] = float(wcs.wcs.crpix[axis])

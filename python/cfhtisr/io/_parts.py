@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from astropy.io.fits import Header
 from numpy.typing import NDArray
 
 import cfhtisr
@@ -25,12 +24,12 @@ from cfhtisr.images.mask import FIRST_USER_BIT, PLANES, Mask
 from cfhtisr.images.masked_image import MaskedImage
 from cfhtisr.images.streamed_frame import StreamedFrame
 from cfhtisr.io import _tables
-from cfhtisr.io._cards import Entry, card, cards_of, plane_entries, text_of, wcs_entries
+from cfhtisr.io._cards import AnyHeader, Entry, card, cards_of, plane_entries, text_of, wcs_entries
 from cfhtisr.io._hdu import Computed, Hdu, Pixels, image_cards, table_cards
 from cfhtisr.io.streamed_product import StreamedProduct
 
 
-def primary_cards(header: Header) -> list[str]:
+def primary_cards(header: AnyHeader) -> list[str]:
     """Return the cards of a primary HDU without pixels."""
     return [
         card("SIMPLE", True, "conforms to the FITS standard"),

@@ -6,13 +6,9 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.io import fits
-from astropy.io.fits import Header
-from astropy.io.fits.verify import VerifyError
-from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from cfhtisr.camera.detector import Detector
@@ -26,13 +22,16 @@ from cfhtisr.io._cards import MARK, is_structural
 from cfhtisr.io._parts import moved_bits
 from cfhtisr.io.fits_file import FitsFile
 
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
+    from astropy.wcs import WCS
+
 _KINDS = ("IMAGE", "MASK", "VARIANCE")
 _TABLES = ("DETECTOR", "VALID_POLYGON")
 # BITPIX and BZERO of the integers that only the sign bit tells from those of the file.
 _TURNED = {(8, -(2**7)): "i1", (32, 2**31): "u4", (64, 2**63): "u8"}
-# What a broken header makes of our reading, of astropy's and of wcslib's.
+# What a broken header makes of our reading, of astropy's (and its VerifyError) and of wcslib's.
 _DAMAGE = (
-    VerifyError,
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -158,7 +157,7 @@ class ExposureReader:
         return MaskedImage(image, planes.get("MASK"), planes.get("VARIANCE"), xy0)
 
     @staticmethod
-    def _xy0(header: Header) -> tuple[int, int]:
+    def _xy0(header: "Header") -> tuple[int, int]:
         xy0 = [0, 0]
         for axis in (0, 1):
             if f"LTV{axis + 1}" in header:
@@ -201,8 +200,10 @@ class ExposureReader:
             return mask
         return moved_bits(mask, moves)
 
-    def _metadata(self, index: int) -> Header:
+    def _metadata(self, index: int) -> "Header":
         """Return the header of the exposure, without what describes the file."""
+        from astropy.io.fits import Header
+
         self._file.data_sum(0)
         primary, header = self._hdus[0].header, self._hdus[index].header
         if "CFHTISR" not in header:
@@ -219,7 +220,7 @@ class ExposureReader:
             cards = cards[starts[0] + 1 : starts[1]]
         return Header([card for card in cards if not is_structural(card.keyword)])
 
-    def _describe(self, exposure: Exposure, header: Header) -> None:
+    def _describe(self, exposure: Exposure, header: "Header") -> None:
         """Fill in filter, times and zero point, and what follows from the name of the CCD."""
         ours = "CFHTISR" in header
         facts = header if ours else exposure.metadata
@@ -260,6 +261,8 @@ class ExposureReader:
         return {}
 
     def _rows(self, index: int) -> NDArray[Any]:
+        from astropy.io import fits
+
         data = self._hdus[index].raw + self._file.read_bytes(index).tobytes()
         rows: NDArray[Any] = fits.BinTableHDU.fromstring(data).data
         return rows
@@ -275,12 +278,15 @@ def _blamed(where: str) -> Iterator[None]:
         yield
     except FileFormatError:
         raise
-    except _DAMAGE as error:
+    except Exception as error:
+        # Named, not imported: what is read may need no astropy.
+        if not isinstance(error, _DAMAGE) and type(error).__name__ != "VerifyError":
+            raise
         what = " ".join(str(error).split())
         raise FileFormatError(f"{where}: {type(error).__name__}: {what}") from error
 
 
-def _number(facts: Header, keyword: str, default: float, strict: bool) -> float:
+def _number(facts: "Header", keyword: str, default: float, strict: bool) -> float:
     """Return the number of a card; the default if others than we wrote something else."""
     value = facts.get(keyword, default)
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -290,9 +296,11 @@ def _number(facts: Header, keyword: str, default: float, strict: bool) -> float:
     return default
 
 
-def _wcs(header: Header) -> WCS | None:
+def _wcs(header: "Header") -> "WCS | None":
     if "CTYPE1" not in header or header.get("CTYPE1") in ("", "LINEAR", None):
         return None
+    from astropy.wcs import WCS
+
     with warnings.catch_warnings():
         # Old spellings of units and dates are read all the same.
         warnings.simplefilter("ignore")

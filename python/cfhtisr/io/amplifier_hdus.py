@@ -9,10 +9,9 @@ __all__ = ["amplifier_of", "splice_headers", "splice_pixels"]
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.io.fits import Header
 from numpy.typing import NDArray
 
 from cfhtisr.camera.mosaic import facts, megacam_like, table
@@ -20,6 +19,9 @@ from cfhtisr.camera.record import HasGet, number_of, value_of
 from cfhtisr.camera.sections import section_cards
 from cfhtisr.images.geom import Box2I
 from cfhtisr.io.hdu import Hdu
+
+if TYPE_CHECKING:
+    from cfhtisr.io._cards import AnyHeader
 
 _AMPLIFIER = re.compile(r"(\d\d)([ab])")
 
@@ -41,7 +43,7 @@ def amplifier_of(header: HasGet, name: str) -> tuple[int, str] | None:
     return _old_names().get(name.strip().lower())
 
 
-def _data_area(header: Header, shape: tuple[int, int]) -> tuple[int, int]:
+def _data_area(header: HasGet, shape: tuple[int, int]) -> tuple[int, int]:
     """Return the rows and columns of pixels that see light, at the start of the frame."""
     rows, columns = shape
     try:
@@ -66,14 +68,14 @@ def _data_area(header: Header, shape: tuple[int, int]) -> tuple[int, int]:
     )
 
 
-def splice_pixels(first: NDArray[Any], second: NDArray[Any], header: Header) -> NDArray[Any]:
+def splice_pixels(first: NDArray[Any], second: NDArray[Any], header: HasGet) -> NDArray[Any]:
     """Return the frame of a CCD from those of its amplifiers A and B.
 
     Parameters
     ----------
     first, second : ndarray, shape (rows, columns)
         Amplifiers A and B in the order of readout.
-    header : astropy.io.fits.Header
+    header : Header or Cards
         With DATASEC and BIASSEC.
 
     Returns
@@ -98,7 +100,9 @@ def splice_pixels(first: NDArray[Any], second: NDArray[Any], header: Header) -> 
     return frame
 
 
-def splice_headers(first: Header, second: Header, ccd: int, hdus: Sequence[Hdu]) -> Header:
+def splice_headers(
+    first: "AnyHeader", second: "AnyHeader", ccd: int, hdus: Sequence[Hdu]
+) -> "AnyHeader":
     """Return the header that the spliced frame of a CCD has.
 
     Parameters

@@ -7,14 +7,17 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.table import Table
 from numpy.typing import NDArray
 
 from cfhtisr.camera.detector import Detector
 from cfhtisr.errors import FileFormatError
 from cfhtisr.io.atomic import AtomicFile
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 _COLUMNS = {
     "ccd": (str, "name of the CCD"),
@@ -70,6 +73,8 @@ def write_crosstalk(
                 if i != j:
                     values = (found.coefficient[i, j], found.error[i, j], found.number[i, j])
                     rows.append((ccd, target, source, *values))
+    from astropy.table import Table
+
     table = Table(
         rows=rows or None, names=list(_COLUMNS), dtype=[kind for kind, _ in _COLUMNS.values()]
     )
@@ -143,10 +148,12 @@ def read_crosstalk(path: str | os.PathLike[str], detector: Detector) -> NDArray[
     return matrix
 
 
-def _table(path: str | os.PathLike[str]) -> Table:
+def _table(path: str | os.PathLike[str]) -> "Table":
     with open(path, "rb") as file:
         given = file.read()
     try:
+        from astropy.table import Table
+
         table = Table.read(given.decode().splitlines(), format="ascii.ecsv")
     except Exception as error:  # of astropy's readers and of YAML, whose types are many
         what = " ".join(str(error).split())

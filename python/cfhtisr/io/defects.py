@@ -4,12 +4,13 @@ __all__ = ["read_defects"]
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
-from astropy.io import fits
+from numpy.typing import NDArray
 
 from cfhtisr.camera.defects import boxes_of_mask, boxes_of_text, check_boxes
 from cfhtisr.camera.mosaic import ccd_number, facts, trimmed_shape
@@ -17,12 +18,13 @@ from cfhtisr.camera.record import value_of
 from cfhtisr.camera.sections import detector_for
 from cfhtisr.errors import FileFormatError
 from cfhtisr.images.geom import Box2I
+from cfhtisr.io.defect_tables import COLUMNS, BoxTable, plain_tables
 from cfhtisr.io.fits_file import FitsFile
 
 _SUFFIXES = (
     ".fits", ".fits.gz", ".fits.fz", ".fit", ".reg", ".txt", ".csv", ".list", ".dat",
 )  # fmt: skip
-_COLUMNS = ("x0", "y0", "width", "height")
+_TABLES = ("BINTABLE", "A3DTABLE")
 _TEXT_LIMIT = 20_000_000
 T = TypeVar("T")
 
@@ -128,7 +130,11 @@ def _text(path: Path) -> str:
 def _tables(path: Path, name: str, serial: str) -> list[tuple[str, list[int]]] | None:
     """Return the rows of the CCD's table, None if the file has images."""
     wanted = serial.replace("-", "")
-    seen = []
+    plain = plain_tables(path)
+    if plain is not None:
+        return _chosen(path, plain, name, wanted)
+    from astropy.io import fits
+
     try:
         with (
             warnings.catch_warnings(),
@@ -137,48 +143,69 @@ def _tables(path: Path, name: str, serial: str) -> list[tuple[str, list[int]]] |
             fits.open(stream, disable_image_compression=True) as hdus,
         ):
             warnings.simplefilter("ignore")
-            for index, hdu in enumerate(hdus):
-                is_table = isinstance(hdu, fits.BinTableHDU)
-                if value_of(hdu.header, "ZIMAGE") is True or (hdu.is_image and hdu.shape):
-                    return None
-                names = hdu.columns.names if is_table else []
-                if not set(_COLUMNS) <= {column.lower() for column in names}:
-                    continue
-                given = value_of(hdu.header, "SERIAL")
-                given = None if given is None else str(given).strip().replace("-", "")
-                extname = str(value_of(hdu.header, "EXTNAME") or "").strip().lower()
-                if extname == name and given not in (None, wanted):
-                    raise FileFormatError(
-                        f"{path}, HDU {index}: SERIAL is {given}, but {name} has {wanted}"
-                    )
-                if extname == name or given == wanted:
-                    return _rows(path, index, hdu)
-                seen.append((index, extname, given))
-            if len(seen) == 1 and seen[0][1:] == ("", None):
-                # The only table, and it does not say of which CCD it is.
-                return _rows(path, seen[0][0], hdus[seen[0][0]])
+            return _chosen(path, _box_tables(hdus), name, wanted)
     except FileFormatError:
         raise
     except Exception as problem:
         # Of a broken file astropy raises nearly anything.
         raise FileFormatError(f"{path}: is no readable FITS file: {problem}") from None
+
+
+def _chosen(
+    path: Path, tables: Iterable[BoxTable | None], name: str, wanted: str
+) -> list[tuple[str, list[int]]] | None:
+    """Return the rows of the table of a CCD, None if there comes an image before it."""
+    seen: list[BoxTable] = []
+    for table in tables:
+        if table is None:
+            return None
+        if table.name == name and table.serial not in (None, wanted):
+            raise FileFormatError(
+                f"{path}, HDU {table.index}: SERIAL is {table.serial}, but {name} has {wanted}"
+            )
+        if table.name == name or table.serial == wanted:
+            return _rows(path, table)
+        seen.append(table)
+    if len(seen) == 1 and (seen[0].name, seen[0].serial) == ("", None):
+        # The only table, and it does not say of which CCD it is.
+        return _rows(path, seen[0])
     if not seen:
         raise FileFormatError(f"{path}: no table of defects and no image in it")
     known = ", ".join(
-        f"HDU {index} ({extname or 'no EXTNAME'}, SERIAL {given})"
-        for index, extname, given in seen[:5]
+        f"HDU {table.index} ({table.name or 'no EXTNAME'}, SERIAL {table.serial})"
+        for table in seen[:5]
     )
     raise FileFormatError(f"{path}: no table for {name}, SERIAL {wanted}; there is {known}")
 
 
-def _rows(path: Path, index: int, hdu: fits.BinTableHDU) -> list[tuple[str, list[int]]]:
-    columns = {column.lower(): column for column in hdu.columns.names}
-    values = np.column_stack([np.asarray(hdu.data[columns[key]]) for key in _COLUMNS])
+def _box_tables(hdus: Iterable[Any]) -> Iterator[BoxTable | None]:
+    """Yield the tables of boxes among the HDUs of astropy, None for an image."""
+    for index, hdu in enumerate(hdus):
+        if value_of(hdu.header, "ZIMAGE") is True or (hdu.is_image and hdu.shape):
+            yield None
+        names = hdu.columns.names if value_of(hdu.header, "XTENSION") in _TABLES else []
+        columns = {column.lower(): column for column in names}
+        if set(COLUMNS) <= set(columns):
+            given = value_of(hdu.header, "SERIAL")
+            yield BoxTable(
+                index,
+                str(value_of(hdu.header, "EXTNAME") or "").strip().lower(),
+                None if given is None else str(given).strip().replace("-", ""),
+                partial(_stacked, hdu, [columns[key] for key in COLUMNS]),
+            )
+
+
+def _stacked(hdu: Any, columns: list[str]) -> NDArray[Any]:
+    return np.column_stack([np.asarray(hdu.data[column]) for column in columns])
+
+
+def _rows(path: Path, table: BoxTable) -> list[tuple[str, list[int]]]:
+    values = table.boxes()
     if values.dtype.kind not in "iu":
         raise FileFormatError(
-            f"{path}, HDU {index}: columns hold {values.dtype}, wanted whole numbers"
+            f"{path}, HDU {table.index}: columns hold {values.dtype}, wanted whole numbers"
         )
-    return [(f"HDU {index}, row {row + 1}", box) for row, box in enumerate(values.tolist())]
+    return [(f"HDU {table.index}, row {row + 1}", box) for row, box in enumerate(values.tolist())]
 
 
 def _mask_frame(

@@ -30,13 +30,13 @@ class Cards:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._places: dict[str, list[int]] = {}
-        for place in range(0, len(text), CARD):
-            if text[place + 8 : place + 10] == "= ":
-                self._places.setdefault(text[place : place + 8].rstrip(), []).append(place)
+        self._starts = [text[place : place + 10] for place in range(0, len(text), CARD)]
+        # From the end, so that of several cards the first stays.
+        places = range(len(self._starts) - 1, -1, -1)
+        self._first = dict(zip(reversed(self._starts), places, strict=True))
 
     def __contains__(self, keyword: str) -> bool:
-        return keyword in self._places
+        return _start(keyword) in self._first
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the cards as text."""
@@ -44,20 +44,31 @@ class Cards:
             yield self.text[place : place + CARD]
 
     def __getitem__(self, keyword: str) -> Value:
-        return self.all(keyword)[0]
+        return _value(self.card(keyword)[10:])
 
     def get(self, keyword: str, default: Value = None) -> Value:
         """Return the value of the first card of that name, or the default."""
-        return self[keyword] if keyword in self._places else default
+        return self[keyword] if keyword in self else default
 
     def all(self, keyword: str) -> list[Value]:
         """Return the values of all cards of that name, in order; `KeyError` without any."""
-        return [_value(self.text[place + 10 : place + CARD]) for place in self._places[keyword]]
+        if keyword not in self:
+            raise KeyError(keyword)
+        start = _start(keyword)
+        places = [CARD * number for number, own in enumerate(self._starts) if own == start]
+        return [_value(self.text[place + 10 : place + CARD]) for place in places]
 
     def card(self, keyword: str) -> str:
-        """Return the first card of that name as text."""
-        place = self._places[keyword][0]
+        """Return the first card of that name as text; `KeyError` without any."""
+        if keyword not in self:
+            raise KeyError(keyword)
+        place = CARD * self._first[_start(keyword)]
         return self.text[place : place + CARD]
+
+
+def _start(keyword: str) -> str:
+    """Return how a card begins that has a value."""
+    return f"{keyword:8}= "
 
 
 def _value(field: str) -> Value:

@@ -428,7 +428,9 @@ class FitsFile:
             if not raw and not block.startswith((b"SIMPLE  =", b"XTENSION=")):
                 self._judge_end(index, start, bytes(block), raw)
                 return None
-            end = next((p for p in range(0, BLOCK, CARD) if block[p : p + 8] == b"END     "), -1)
+            end = block.find(b"END     ")
+            while end % CARD and end >= 0:
+                end = block.find(b"END     ", end + 1)
             end += len(raw) if end >= 0 else 0
             raw += block
             if len(raw) >= _LONGEST_HEADER and end < 0:

@@ -4,14 +4,16 @@ __all__ = ["BLOCK", "Hdu", "number", "whole"]
 
 import warnings
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.io import fits
 
 from cfhtisr.errors import FileFormatError
 from cfhtisr.io.fits_cards import Cards
 from cfhtisr.io.uncompressed_header import uncompressed_cards
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
 
 BLOCK = 2880
 _DTYPES = {
@@ -204,12 +206,14 @@ class Hdu:
         return np.dtype(np.uint16 if unsigned else _DTYPES[bitpix])
 
     @cached_property
-    def header(self) -> fits.Header:
+    def header(self) -> "Header":
         """The header, whole and in order, of the image as it is without compression."""
+        from astropy.io.fits import Header
+
         if self.is_compressed:
             self._geometry("Z", self.where)  # which refuses a table without these cards
         text = "".join(uncompressed_cards(self.cards) if self.is_compressed else self.cards)
         with warnings.catch_warnings():
             # Odd cards are the archive's; they are kept as they are.
             warnings.simplefilter("ignore")
-            return fits.Header.fromstring(text.encode("latin-1"))
+            return Header.fromstring(text.encode("latin-1"))

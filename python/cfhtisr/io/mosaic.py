@@ -6,12 +6,11 @@ import os
 from collections.abc import Iterable
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
-
-from astropy.io.fits import Header
+from typing import TYPE_CHECKING, Self
 
 from cfhtisr.images.exposure import Exposure
-from cfhtisr.io._cards import MARK, Entry, card, cards_of, merged, text_of
+from cfhtisr.images.lean_header import LeanHeader
+from cfhtisr.io._cards import MARK, AnyHeader, Entry, card, cards_of, merged, text_of
 from cfhtisr.io._checksum import encoded
 from cfhtisr.io._hdu import Hdu, header_of, image_cards, table_cards
 from cfhtisr.io._packed import QUANTIZE, Mode, Packing, write_hdu
@@ -19,6 +18,9 @@ from cfhtisr.io._parts import parts_of, primary_cards, provenance_hdu
 from cfhtisr.io._tables import Facts
 from cfhtisr.io.atomic import AtomicFile
 from cfhtisr.io.checksum import datasum
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
 
 _VERSIONS = {"IMAGE": 1, "MASK": 2, "VARIANCE": 3, "DETECTOR": 4, "VALID_POLYGON": 5}
 
@@ -73,7 +75,7 @@ class MosaicWriter:
         self,
         path: str | os.PathLike[str],
         *,
-        primary: Header | None = None,
+        primary: "Header | None" = None,
         ccds: Iterable[str] = (),
         overwrite: bool = False,
         sync: bool = True,
@@ -83,8 +85,9 @@ class MosaicWriter:
     ) -> None:
         self._packing = Packing.of(compress, quantize)
         self.path = os.fspath(path)
-        cards = [] if primary is None else primary.cards
-        self._primary = Header([one for one in cards if one.keyword not in _COUNTS])
+        self._primary: AnyHeader = LeanHeader() if primary is None else primary.copy()
+        for count in _COUNTS:
+            self._primary.remove(count, ignore_missing=True, remove_all=True)
         self._wanted = tuple(ccds)
         self._written: list[str] = []
         self._provenance = provenance

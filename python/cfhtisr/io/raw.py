@@ -9,39 +9,32 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from astropy.io.fits import Header
 from numpy.typing import NDArray
 
-from cfhtisr.camera.detector import Detector
-from cfhtisr.camera.mosaic import ccd_number, facts
-from cfhtisr.camera.record import Repair, number_of, record, value_of
-from cfhtisr.camera.repair import value_repairs
-from cfhtisr.camera.sections import detector_for
+from cfhtisr.camera.mosaic import ccd_number
+from cfhtisr.camera.record import number_of, value_of
 from cfhtisr.errors import FileFormatError, UnknownChoiceError
 from cfhtisr.images.exposure import Exposure
+from cfhtisr.images.lean_header import LeanHeader
 from cfhtisr.images.stored_image import StoredImage
-from cfhtisr.io.amplifier_hdus import amplifier_of, splice_headers, splice_pixels
+from cfhtisr.io.amplifier_hdus import amplifier_of, splice_pixels
 from cfhtisr.io.fits_cards import Cards
 from cfhtisr.io.fits_file import FitsFile
 from cfhtisr.io.hdu import Hdu
 from cfhtisr.io.hdu_pixels import HduPixels
 from cfhtisr.io.raw_header import era_of, merged_header, visit_info, wcs_of
+from cfhtisr.io.raw_metadata import Place, metadata_of, shape_of
+
+if TYPE_CHECKING:
+    from astropy.io.fits import Header
 
 Checksum = Literal["error", "warn", "ignore"]
 
 _CCD_NAME = re.compile(r"ccd(\d\d)")
 _PROCESSED_NAME = re.compile(r"\d{6,8}p|.*\.phu$")
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the pixels of a CCD are: one HDU, or one for each of amplifiers A and B."""
-
-    ccd: int
-    hdus: tuple[Hdu, ...]
 
 
 @dataclass(frozen=True)
@@ -76,8 +69,6 @@ class RawScan:
     damage : str
         What keeps the file from being whole, such as its truncation; CCDs behind it are not
         in ``ccds``. Empty if nothing does.
-    primary : astropy.io.fits.Header
-        The primary header.
     """
 
     path: Path
@@ -93,15 +84,25 @@ class RawScan:
     object: str
     processed: str
     damage: str
-    primary: Header = field(repr=False)
     _first: Hdu = field(repr=False)
-    _places: tuple[_Place, ...] = field(repr=False)
+    _places: tuple[Place, ...] = field(repr=False)
 
     @property
     def pixels(self) -> int:
         """Number of pixels of a CCD, both amplifiers and overscan; the same for all of them."""
-        rows, columns = _shape(self._places[0])
+        rows, columns = shape_of(self._places[0])
         return rows * columns
+
+    @property
+    def primary(self) -> "Header":
+        """The primary header."""
+        return self._first.header
+
+    @property
+    def n_stated(self) -> int | None:
+        """How many HDUs the primary header says there are behind it, if it does (NEXTEND)."""
+        number = self._first.cards.get("NEXTEND")
+        return number if isinstance(number, int) else None
 
     @property
     def n_images(self) -> int:
@@ -116,7 +117,7 @@ class RawScan:
                 return place.ccd
         return None
 
-    def header(self, ccd: int | str) -> Header:
+    def header(self, ccd: int | str) -> "Header":
         """Return the header of a CCD, repaired, as `read_raw` would give it.
 
         Raises
@@ -127,9 +128,10 @@ class RawScan:
         number = _number(self.path, ccd)
         for place in self._places:
             if place.ccd == number:
-                shape = _shape(place)
+                shape = shape_of(place)
                 processed = bool(self.processed)
-                return _metadata(self.path, place, self._first, shape, processed)[0]
+                header, _, _ = metadata_of(self.path, place, self._first, shape, processed)
+                return header.astropy() if isinstance(header, LeanHeader) else header
         raise _missing(self.path, number, self.ccds)
 
 
@@ -153,6 +155,9 @@ class RawFile:
         If the file is broken, not of MegaCam, or processed.
     """
 
+    _lean: ClassVar[bool] = False  # headers and coordinates that stand for astropy's
+    _placed: ClassVar[bool] = True  # with coordinates
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -166,7 +171,7 @@ class RawFile:
         self._camera = camera
         self._accept = processed
         self._lock = threading.Lock()
-        self._places: list[_Place] = []
+        self._places: list[Place] = []
         self._file = FitsFile(self.path, checksum)
         try:
             self._source = self._search()
@@ -187,7 +192,7 @@ class RawFile:
         self.close()
 
     @property
-    def primary(self) -> Header:
+    def primary(self) -> "Header":
         """The primary header."""
         return self._file.hdus[0].header
 
@@ -205,7 +210,8 @@ class RawFile:
         if not places:
             raise FileFormatError(f"{self.path}: no image HDU of a CCD in it")
         first = self._file.hdus[0]
-        header, _, _ = _metadata(self.path, places[0], first, _shape(places[0]), True, quiet=True)
+        shape = shape_of(places[0])
+        header, _, _ = metadata_of(self.path, places[0], first, shape, True, quiet=True, lean=True)
         info = visit_info(header, places[0].ccd, first.cards)
         name = str(value_of(header, "FILTER") or "").strip()
         return RawScan(
@@ -222,7 +228,6 @@ class RawFile:
             str(value_of(header, "OBJECT") or "").strip(),
             _why_processed(self.path, [first.cards, places[0].hdus[0].cards]),
             self._file.damage or "",
-            first.header,
             first,
             tuple(places),
         )
@@ -245,7 +250,9 @@ class RawFile:
             if why and not self._accept:
                 raise _refused(self.path, why)
         first = self._file.hdus[0]
-        header, detector, _ = _metadata(self.path, place, first, _shape(place), self._accept)
+        header, detector, _ = metadata_of(
+            self.path, place, first, shape_of(place), self._accept, lean=self._lean
+        )
         only = place.hdus[0]
         if out is not None and (
             len(place.hdus) > 1 or out.dtype != only.dtype or out.shape != only.shape
@@ -263,13 +270,13 @@ class RawFile:
             planes = [self._file.read(hdu.index, out=out) for hdu in place.hdus]
             pixels = planes[0]
             if len(planes) == 2:
-                pixels = splice_pixels(planes[0], planes[1], place.hdus[0].header)
+                pixels = splice_pixels(planes[0], planes[1], place.hdus[0].cards)
         name = str(value_of(header, "FILTER") or "").strip()
         return Exposure(
             pixels,
             metadata=header,
             detector=detector,
-            wcs=wcs_of(header),
+            wcs=wcs_of(header) if self._placed else None,
             filter=name or None,
             visit_info=visit_info(header, number, first.cards),
         )
@@ -342,7 +349,7 @@ class RawFile:
         if why and not self._accept:
             raise _refused(self.path, why)
 
-    def _search(self) -> Iterator[_Place]:
+    def _search(self) -> Iterator[Place]:
         """Yield the CCDs in the order of the file, looking no further than is asked for."""
         half: dict[int, dict[str, Hdu]] = {}
         order = 0
@@ -360,9 +367,9 @@ class RawFile:
                     )
                 pair[letter] = hdu
                 if len(pair) == 2:
-                    yield _Place(number, (pair["A"], pair["B"]))
+                    yield Place(number, (pair["A"], pair["B"]))
             else:
-                yield _Place(_ccd_of(self.path, hdu, order), (hdu,))
+                yield Place(_ccd_of(self.path, hdu, order), (hdu,))
             order += 1
 
     def _advance(self) -> bool:
@@ -378,13 +385,13 @@ class RawFile:
         self._places.append(place)
         return True
 
-    def _all(self) -> list[_Place]:
+    def _all(self) -> list[Place]:
         with self._lock:
             while self._advance():
                 pass
             return list(self._places)
 
-    def _find(self, number: int) -> _Place:
+    def _find(self, number: int) -> Place:
         with self._lock:
             index = 0
             while index < len(self._places) or self._advance():
@@ -501,9 +508,10 @@ def _refused(path: Path, why: str) -> FileFormatError:
 def _why_processed(path: Path, headers: Iterable[Cards]) -> str:
     """Return what shows that a file is not raw, or nothing."""
     for header in headers:
-        for card in header:
-            if card.startswith(("IMRED_", "IMCMB_")):
-                return f"card {card[:8].rstrip()}"
+        if "IMRED_" in header.text or "IMCMB_" in header.text:
+            for card in header:
+                if card.startswith(("IMRED_", "IMCMB_")):
+                    return f"card {card[:8].rstrip()}"
         name = str(value_of(header, "FILENAME") or "").strip()
         if _PROCESSED_NAME.match(name):
             return f"FILENAME is {name!r}"
@@ -534,60 +542,3 @@ def _ccd_of(path: Path, hdu: Hdu, order: int) -> int:
     if not 0 <= number < 40:
         raise FileFormatError(f"{path}: HDU {hdu.index} is no CCD of MegaCam ({hdu.name!r})")
     return int(number)
-
-
-def _shape(place: _Place) -> tuple[int, int]:
-    rows, columns = place.hdus[0].shape or (0, 0)
-    return (rows, columns * len(place.hdus))
-
-
-def _metadata(
-    path: Path,
-    place: _Place,
-    primary: Hdu,
-    shape: tuple[int, int],
-    processed: bool,
-    quiet: bool = False,
-) -> tuple[Header, Detector, list[Repair]]:
-    """Return the repaired header of a CCD, its detector and the repairs."""
-    name = facts(place.ccd).name
-    try:
-        header = merged_header(place.hdus[0], primary)
-        if len(place.hdus) == 2:
-            header = splice_headers(header, place.hdus[1].header, place.ccd, place.hdus)
-        repairs = [*_doubled(place, name), *value_repairs(header, place.ccd, processed=processed)]
-        detector, more = detector_for(header, place.ccd, shape)
-    except FileFormatError:
-        raise
-    except ValueError as problem:
-        indices = " and ".join(f"HDU {hdu.index}" for hdu in place.hdus)
-        raise FileFormatError(f"{path}, {indices}: {problem}") from None
-    repairs += more
-    record(header, repairs, f"{path} {name}", quiet=processed or quiet)
-    _describe(detector, header)
-    return header, detector, repairs
-
-
-def _describe(detector: Detector, header: Header) -> None:
-    """Give a detector the electronics of its header, which wins over the table.
-
-    The values of a raw frame are plausible, for they have been repaired; a master may lack some.
-    """
-    level = number_of(header, "SATURATE")
-    for amplifier in detector:
-        gain = number_of(header, f"GAIN{amplifier.name}")
-        noise = number_of(header, f"RDNOISE{amplifier.name}")
-        if gain > 0:  # NaN is not
-            amplifier.gain = gain
-        if noise >= 0:
-            amplifier.read_noise = noise
-        if level > 0:
-            amplifier.saturation = level
-
-
-def _doubled(place: _Place, name: str) -> Iterator[Repair]:
-    """Yield the repair that the reader of HDUs has made: one EXTNAME where there were more."""
-    cards = place.hdus[0].cards
-    names = [str(value).strip() for value in cards.all("EXTNAME")] if "EXTNAME" in cards else []
-    if len(place.hdus) == 1 and len(names) > 1:
-        yield Repair("EXTNAME", " and ".join(names), name, "occurs more than once")

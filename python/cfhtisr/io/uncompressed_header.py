@@ -4,6 +4,7 @@ __all__ = ["uncompressed_cards"]
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from cfhtisr.io.fits_cards import CARD, Cards
 
@@ -15,6 +16,11 @@ _GONE = re.compile(
     r"|ZCMPTYPE|ZNAME\d+|ZVAL\d+|ZQUANTIZ|ZDITHER0|ZMASKCMP|ZSCALE|ZZERO|ZBLANK"
     r"|ZHECKSUM|ZDATASUM)\Z"
 )
+
+
+@lru_cache(4096)
+def _is_gone(keyword: str) -> bool:
+    return _GONE.match(keyword) is not None
 
 
 def uncompressed_cards(cards: Cards) -> Iterator[str]:
@@ -47,7 +53,7 @@ def uncompressed_cards(cards: Cards) -> Iterator[str]:
         yield _renamed(cards, "ZEXTEND", "EXTEND")
     for card in cards:
         keyword = card[:8].rstrip()
-        if _GONE.match(keyword):
+        if _is_gone(keyword):
             continue
         if keyword == "EXTNAME" and card[10:].lstrip().startswith("'COMPRESSED_IMAGE'"):
             continue
