@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::error::KernelError;
 use crate::rows::together;
-use crate::simd::dispatched;
+use crate::simd::{dispatched, prefetch};
 use crate::statistics::{Sample, Source};
 
 /// Level that some pixel must exceed; the first edge of the bins.
@@ -107,6 +107,8 @@ const LOWEST: u16 = 59_600;
 const CHUNK: usize = 32;
 /// Rows of one task.
 const BAND: usize = 64;
+/// How many rows ahead pixels are asked for: those of one amplifier are no stream for a processor.
+const AHEAD: usize = 4;
 
 dispatched! {
     /// The largest of some raw values; 0 of none.
@@ -233,9 +235,16 @@ impl Bright {
 /// The pile of the raw pixels of an amplifier or a frame.
 #[must_use]
 pub fn pile(image: ArrayView2<'_, u16>) -> Pile {
-    let bands: Vec<_> = image.axis_chunks_iter(Axis(0), BAND).collect();
-    let count = |mut bright: Bright, band: &ArrayView2<'_, u16>| {
-        band.outer_iter().for_each(|row| bright.add(&together(row)));
+    let bands: Vec<usize> = (0..image.nrows()).step_by(BAND).collect();
+    let count = |mut bright: Bright, band: &usize| {
+        for row in *band..(band + BAND).min(image.nrows()) {
+            if row + AHEAD < image.nrows()
+                && let Some(later) = image.index_axis_move(Axis(0), row + AHEAD).to_slice()
+            {
+                prefetch(later);
+            }
+            bright.add(&together(image.index_axis_move(Axis(0), row)));
+        }
         bright
     };
     let both = |mut one: Bright, other: Bright| {

@@ -2,7 +2,6 @@
 
 __all__ = ["CfhtIsrTask", "CfhtIsrTaskConfig"]
 
-import copy
 import math
 from typing import Any, ClassVar
 
@@ -122,8 +121,7 @@ class CfhtIsrTask(IsrTask):
         detector = ccdExposure.detector
         if detector is None:
             raise RuntimeError("the exposure has no detector, which MegaCam's correction needs")
-        exposure = copy.copy(ccdExposure)
-        exposure.metadata = ccdExposure.metadata.copy()
+        exposure = ccdExposure.with_header()
         exposure.detector = self._described(exposure, detector)
         if isinstance(fringes, Exposure | list | tuple):
             fringes = Struct(fringes=fringes)

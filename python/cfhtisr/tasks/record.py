@@ -49,7 +49,9 @@ def note(header: "Header", key: str, value: Any, comment: str) -> None:
         room = 80 - len(key) - len(" = ") - size - len(" / ")
     else:
         room = 80 - 10 - max(20, len(str(value)) + 2) - len(" / ")
-    header[key] = (value, comment[: max(0, room)].rstrip())  # astropy warns of what it cuts
+    from cfhtisr.images.header import put  # which loads astropy
+
+    put(header, key, value, comment[: max(0, room)].rstrip())  # astropy warns of what it cuts
 
 
 def record(exposure: Exposure, data: IsrData, parity: str, counts: Mapping[str, int]) -> None:
