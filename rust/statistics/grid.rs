@@ -32,12 +32,11 @@ impl<T: Key> Grid<T> {
     /// None if some value lies beside the grid, or they reach too far.
     pub(super) fn new(source: &Source<'_, T>) -> Option<Self> {
         let spans: Option<Vec<_>> = source.map(T::span).into_iter().collect();
-        let spans = spans?.into_iter().flatten();
         let wider = |one: (T, T), other: (T, T)| {
             let low = if other.0 < one.0 { other.0 } else { one.0 };
             (low, if other.1 > one.1 { other.1 } else { one.1 })
         };
-        let (low, high) = spans.reduce(wider)?;
+        let (low, high) = spans?.into_iter().reduce(wider).filter(|(low, high)| low <= high)?;
         if !T::is_near(low, high, BINS) {
             return None;
         }
@@ -73,11 +72,13 @@ impl<T: Key> Grid<T> {
     }
 }
 
-/// Smallest and largest of the finite values, if there are any; None if one of them, twice, is
-/// no whole number, is large, or is a negative zero, whose order no number tells.
-pub(super) fn span_f32(values: &[f32]) -> Option<Option<(f32, f32)>> {
+/// Smallest and largest of the finite values, the former larger if there is none.
+///
+/// None if one of them, twice, is no whole number, is large, or is a negative zero, whose order no
+/// number tells.
+pub(super) fn span_f32(values: &[f32]) -> Option<(f32, f32)> {
     let (low, high, good) = halves(values);
-    good.then(|| (low <= high).then_some((low, high)))
+    good.then_some((low, high))
 }
 
 dispatched! {
@@ -130,8 +131,8 @@ mod tests {
     #[test]
     fn whole_and_half_numbers_lie_on_the_grid() {
         let mut values = vec![f32::NAN, 3.5, -7.0, 0.0, f32::INFINITY];
-        assert_eq!(span_f32(&values), Some(Some((-7.0, 3.5))));
-        assert_eq!(span_f32(&[f32::NAN]), Some(None));
+        assert_eq!(span_f32(&values), Some((-7.0, 3.5)));
+        assert_eq!(span_f32(&[f32::NAN]), Some((f32::INFINITY, f32::NEG_INFINITY)));
         for odd in [0.25, -0.0, 4e6, 1e-40, f32::MAX] {
             values.push(odd);
             assert_eq!(span_f32(&values), None, "{odd}");

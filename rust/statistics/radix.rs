@@ -22,8 +22,8 @@ pub(super) trait Key: Sample + PartialOrd {
     fn key(self) -> u32;
     fn from_key(key: u32) -> Self;
     fn finite(self) -> bool;
-    /// Ends of the finite values, if there are any; None if these lie on no grid.
-    fn span(values: &[Self]) -> Option<Option<(Self, Self)>>;
+    /// Ends of the finite values, in the wrong order if there are none; None beside the grid.
+    fn span(values: &[Self]) -> Option<(Self, Self)>;
     /// Whether there are less than `steps` steps of the grid between two values.
     fn is_near(low: Self, high: Self, steps: usize) -> bool;
     /// Steps of the grid from `low` up to each value.
@@ -50,7 +50,7 @@ impl Key for f32 {
     fn finite(self) -> bool {
         self.is_finite()
     }
-    fn span(values: &[Self]) -> Option<Option<(Self, Self)>> {
+    fn span(values: &[Self]) -> Option<(Self, Self)> {
         grid::span_f32(values)
     }
     #[allow(clippy::cast_precision_loss, reason = "a grid has few steps")]
@@ -83,8 +83,9 @@ impl Key for i32 {
     fn finite(self) -> bool {
         true
     }
-    fn span(values: &[Self]) -> Option<Option<(Self, Self)>> {
-        Some(values.iter().min().copied().zip(values.iter().max().copied()))
+    fn span(values: &[Self]) -> Option<(Self, Self)> {
+        let ends = (Self::MAX, Self::MIN);
+        Some(values.iter().fold(ends, |(low, high), &value| (low.min(value), high.max(value))))
     }
     fn is_near(low: Self, high: Self, steps: usize) -> bool {
         (high.abs_diff(low) as usize) < steps

@@ -48,6 +48,9 @@ class Box2I:
     height: int
 
     def __post_init__(self) -> None:
+        plain = type(self.x0) is type(self.y0) is type(self.width) is type(self.height) is int
+        if plain and self.width > 0 and self.height > 0:
+            return
         for name in self.__slots__:
             value = getattr(self, name)
             if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):

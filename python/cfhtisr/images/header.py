@@ -15,7 +15,7 @@ from typing import Any
 from astropy.io.fits import Card, Header
 
 _ENDS = {"", "COMMENT", "HISTORY", "END"}  # cards before which others are put
-_SAMPLES: dict[type, Any] = {bool: True, int: 1, float: 1.5, str: "text"}
+_SAMPLES = {"bool": True, "int": 1, "float": 1.5, "str": "text"}
 _HEADER = {"_cards", "_keyword_indices", "_rvkc_indices", "_modified"}
 _CARD = {"_keyword", "_value", "_valuestring", "_rawvalue", "_field_specifier", "_image"}
 
@@ -23,7 +23,8 @@ _CARD = {"_keyword", "_value", "_valuestring", "_rawvalue", "_field_specifier", 
 @cache
 def _is_known() -> bool:
     """Return whether astropy keeps headers and cards as it is expected to."""
-    return vars(Header()).keys() == _HEADER and vars(Card("A", 1, "")).keys() >= _CARD
+    header, card = vars(Header()).keys(), vars(Card("A", 1, "")).keys()
+    return bool(header == _HEADER and card >= _CARD)
 
 
 def copied(header: Header, without: Iterable[str] = ()) -> Header:
@@ -129,7 +130,7 @@ def _plain_card(key: str, value: Any, comment: str | None) -> tuple[Card | None,
     """Return a new card and the keyword by which it is found; no card if it is not plain."""
     if not (_is_known() and _is_plain(value)):
         return None, ""
-    pattern, keyword = _pattern(key, comment, type(value))
+    pattern, keyword = _pattern(key, comment, type(value).__name__)
     if pattern is None:
         return None, ""
     card = _clone(pattern)
@@ -148,12 +149,12 @@ def _is_plain(value: Any) -> bool:
     if type(value) is float:
         return value - value == 0  # finite
     if type(value) is str:
-        return value.isascii() and value.isprintable() and ":" not in value
-    return type(value) in _SAMPLES
+        return value.isascii() and value.isprintable() and ": " not in value
+    return type(value) in (bool, int)
 
 
 @lru_cache(maxsize=2048)
-def _pattern(key: str, comment: str | None, kind: type) -> tuple[Card | None, str]:
+def _pattern(key: str, comment: str | None, kind: str) -> tuple[Card | None, str]:
     """Return the pattern of a card, and the keyword by which it is found."""
     card = Card(key, _SAMPLES[kind], comment)
     keyword: str = Card.normalize_keyword(card.keyword)

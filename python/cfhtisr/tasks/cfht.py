@@ -181,9 +181,7 @@ class CfhtIsrTask(IsrTask):
                 amp.saturation = float(level)
             return
         boxes = {amp.name: amp.raw_bbox.clipped_to(exposure.bbox) for amp in detector}
-        found = saturation.measure_levels(
-            {name: exposure.image.subset(box).array for name, box in boxes.items()}, safe, given
-        )
+        found = saturation.measure_boxes(exposure.image, boxes, safe, given)
         for amp in detector:
             level, confidence, count, source = found[amp.name]
             if math.isnan(level):
