@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use cfhtisr::saturation::{fullest_edge, pile};
+use cfhtisr::saturation::{fullest_edge, piles};
 use criterion::{Criterion, criterion_group, criterion_main};
 use ndarray::Array2;
 
@@ -15,7 +15,7 @@ fn bench(criterion: &mut Criterion) {
         bencher.iter(|| black_box(fullest_edge(image.view())));
     });
     criterion.bench_function("saturation/pile", |bencher| {
-        bencher.iter(|| black_box(pile(image.view())));
+        bencher.iter(|| black_box(piles(image.view(), &[(0, 1056), (1056, 2112)])));
     });
     criterion.bench_function("saturation/float", |bencher| {
         bencher.iter(|| black_box(fullest_edge(floats.view())));

@@ -138,15 +138,20 @@ dispatched! {
 
     /// Sum and number of what is left of a row.
     fn sum_row(row: &[f32], sums: &mut [f64; LANES]) -> u32 {
-        let mut count = 0;
-        for group in row.chunks(LANES) {
-            for (sum, pixel) in sums.iter_mut().zip(group) {
-                let good = pixel.is_finite();
-                *sum += if good { f64::from(*pixel) } else { 0.0 };
-                count += u32::from(good);
+        let mut counts = [0_u32; LANES];
+        let mut add = |group: &[f32; LANES]| {
+            for lane in 0..LANES {
+                let good = group[lane].is_finite();
+                sums[lane] += f64::from(if good { group[lane] } else { 0.0 });
+                counts[lane] += u32::from(good);
             }
-        }
-        count
+        };
+        let (groups, rest) = row.as_chunks::<LANES>();
+        groups.iter().for_each(&mut add);
+        let mut group = [f32::NAN; LANES];
+        group[..rest.len()].copy_from_slice(rest);
+        add(&group);
+        counts.iter().sum()
     }
 }
 

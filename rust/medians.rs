@@ -200,13 +200,18 @@ dispatched! {
             (low, high, below, within) =
                 if here > rank { (low, limit, below, here) } else { (limit + 1, high, here, within) };
         }
-        // The one key that is left lies somewhere in the range.
-        let low = keys.iter().fold(i32::MIN, |most, key| most.max(if *key <= high { *key } else { low }));
+        // The one key that is left lies somewhere in the range. Keys beyond are, modulo 2^32,
+        // farther away than any that is not: a loop without conditions.
+        let away = |from: i32, to: i32| to.wrapping_sub(from).cast_unsigned();
+        let low = high.wrapping_sub_unsigned(
+            keys.iter().fold(u32::MAX, |least, key| least.min(away(*key, high))),
+        );
         if count % 2 == 1 || within > rank + 1 {
             return Some((value(low), value(low)));
         }
-        let above = |least: i32, key: &i32| least.min(if *key > low { *key } else { OUT });
-        Some((value(low), value(keys.iter().fold(OUT, above))))
+        let next = low.wrapping_add(1);
+        let step = keys.iter().fold(u32::MAX, |least, key| least.min(away(next, *key)));
+        Some((value(low), value(next.wrapping_add_unsigned(step))))
     }
 }
 

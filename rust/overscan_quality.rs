@@ -57,15 +57,20 @@ dispatched! {
 
     /// Mean distance from 0 of what is finite; 0 of nothing.
     fn mean_size(values: &[f32]) -> f64 {
-        let (mut sums, mut count) = ([0.0; LANES], 0_u32);
-        for group in values.chunks(LANES) {
-            for (sum, value) in sums.iter_mut().zip(group) {
-                let finite = value.is_finite();
-                *sum += if finite { f64::from(value.abs()) } else { 0.0 };
-                count += u32::from(finite);
+        let (mut sums, mut counts) = ([0.0; LANES], [0_u32; LANES]);
+        let mut add = |group: &[f32; LANES]| {
+            for lane in 0..LANES {
+                let finite = group[lane].is_finite();
+                sums[lane] += f64::from(if finite { group[lane].abs() } else { 0.0 });
+                counts[lane] += u32::from(finite);
             }
-        }
-        sums.iter().sum::<f64>() / f64::from(count.max(1))
+        };
+        let (groups, rest) = values.as_chunks::<LANES>();
+        groups.iter().for_each(&mut add);
+        let mut group = [f32::NAN; LANES];
+        group[..rest.len()].copy_from_slice(rest);
+        add(&group);
+        sums.iter().sum::<f64>() / f64::from(counts.iter().sum::<u32>().max(1))
     }
 
     /// Add to the sums of columns the samples that lie within `half` of their middle.
@@ -280,14 +285,22 @@ dispatched! {
     /// Sum and number of the usable samples of a row.
     #[allow(clippy::needless_bitwise_bool, reason = "without branches the loop keeps its pace")]
     fn sum_of(row: &[f32], flags: &[i32], reject: i32) -> (f64, usize) {
-        let (mut sums, mut count) = ([0.0; LANES], 0_u32);
-        for (row, flags) in row.chunks(LANES).zip(flags.chunks(LANES)) {
-            for ((sum, pixel), flag) in sums.iter_mut().zip(row).zip(flags) {
-                let usable = pixel.is_finite() & (flag & reject == 0);
-                *sum += if usable { f64::from(*pixel) } else { 0.0 };
-                count += u32::from(usable);
+        let (mut sums, mut counts) = ([0.0; LANES], [0_u32; LANES]);
+        let mut add = |pixels: &[f32; LANES], flags: &[i32; LANES]| {
+            for lane in 0..LANES {
+                let usable = pixels[lane].is_finite() & (flags[lane] & reject == 0);
+                sums[lane] += f64::from(if usable { pixels[lane] } else { 0.0 });
+                counts[lane] += u32::from(usable);
             }
-        }
+        };
+        let (groups, rest) = row.as_chunks::<LANES>();
+        let (flag_groups, flag_rest) = flags.as_chunks::<LANES>();
+        groups.iter().zip(flag_groups).for_each(|(pixels, flags)| add(pixels, flags));
+        let (mut pixels, mut flags) = ([f32::NAN; LANES], [0; LANES]);
+        pixels[..rest.len()].copy_from_slice(rest);
+        flags[..flag_rest.len()].copy_from_slice(flag_rest);
+        add(&pixels, &flags);
+        let count: u32 = counts.iter().sum();
         // In pairs, as NumPy adds them.
         let pair = |at: usize| sums[at] + sums[at + 1];
         ((pair(0) + pair(2)) + (pair(4) + pair(6)), count as usize)

@@ -188,7 +188,7 @@ mod _kernels {
     #[pymodule_export]
     use super::pool::{num_threads, set_num_threads};
     #[pymodule_export]
-    use super::saturation::{saturation_edge, saturation_pile};
+    use super::saturation::{saturation_edge, saturation_piles};
     #[pymodule_export]
     use super::simd::cpu_level;
     #[pymodule_export]

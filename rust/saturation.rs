@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::error::KernelError;
 use crate::rows::together;
-use crate::simd::dispatched;
+use crate::simd::{dispatched, prefetch};
 use crate::statistics::{Sample, Source};
 
 /// Level that some pixel must exceed; the first edge of the bins.
@@ -107,6 +107,8 @@ const LOWEST: u16 = 59_600;
 const CHUNK: usize = 32;
 /// Rows of one task.
 const BAND: usize = 64;
+/// How many rows ahead pixels are asked for: those of one amplifier are no stream for a processor.
+const AHEAD: usize = 4;
 
 dispatched! {
     /// The largest of some raw values; 0 of none.
@@ -230,20 +232,42 @@ impl Bright {
     }
 }
 
-/// The pile of the raw pixels of an amplifier or a frame.
-#[must_use]
-pub fn pile(image: ArrayView2<'_, u16>) -> Pile {
-    let bands: Vec<_> = image.axis_chunks_iter(Axis(0), BAND).collect();
-    let count = |mut bright: Bright, band: &ArrayView2<'_, u16>| {
-        band.outer_iter().for_each(|row| bright.add(&together(row)));
-        bright
+/// The piles of spans of columns, such as amplifiers: the first column and the one after the last.
+///
+/// # Errors
+///
+/// [`KernelError::Value`] when a span reaches beyond the image.
+pub fn piles(
+    image: ArrayView2<'_, u16>,
+    spans: &[(usize, usize)],
+) -> Result<Vec<Pile>, KernelError> {
+    if let Some((first, end)) = spans.iter().find(|(a, b)| a > b || *b > image.ncols()) {
+        let problem = format!("holds {first}..{end}, wanted some of {} columns", image.ncols());
+        return Err(KernelError::Value { name: "spans", problem });
+    }
+    let row_of = |row: usize| image.index_axis_move(Axis(0), row);
+    let from = spans.iter().map(|span| span.0).min().unwrap_or(0);
+    let end = spans.iter().map(|span| span.1).max().unwrap_or(0);
+    let bands: Vec<usize> = (0..image.nrows()).step_by(BAND).collect();
+    let none = || vec![Bright::default(); spans.len()];
+    let count = |mut found: Vec<Bright>, band: &usize| {
+        for row in *band..(band + BAND).min(image.nrows()) {
+            if row + AHEAD < image.nrows()
+                && let Some(later) = row_of(row + AHEAD).to_slice()
+            {
+                prefetch(&later[from..end]);
+            }
+            let pixels = together(row_of(row));
+            found.iter_mut().zip(spans).for_each(|(one, &(a, b))| one.add(&pixels[a..b]));
+        }
+        found
     };
-    let both = |mut one: Bright, other: Bright| {
-        one.merge(&other);
+    let both = |mut one: Vec<Bright>, other: Vec<Bright>| {
+        one.iter_mut().zip(&other).for_each(|(one, other)| one.merge(other));
         one
     };
-    let found = bands.par_iter().fold(Bright::default, count).reduce(Bright::default, both);
-    found.pile()
+    let found = bands.par_iter().fold(none, count).reduce(none, both);
+    Ok(found.iter().map(Bright::pile).collect())
 }
 
 /// The bin that holds most; the lowest of equally full ones.

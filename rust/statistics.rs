@@ -6,6 +6,7 @@
 
 mod blocks;
 mod counts;
+mod grid;
 mod radix;
 mod sift;
 mod sorted;

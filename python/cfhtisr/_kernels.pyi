@@ -43,7 +43,7 @@ __all__ = [
     "read_tiles",
     "row_median",
     "saturation_edge",
-    "saturation_pile",
+    "saturation_piles",
     "set_num_threads",
     "statistics_compute",
     "subtract_bias",
@@ -260,7 +260,9 @@ def set_num_threads(threads: int) -> None: ...
 
 # saturation
 def saturation_edge(image: NDArray[Any]) -> float | None: ...
-def saturation_pile(image: _U16) -> tuple[float, float, int, int]: ...
+def saturation_piles(
+    image: _U16, spans: list[tuple[int, int]]
+) -> list[tuple[float, float, int, int]]: ...
 
 # statistics
 def statistics_compute(

@@ -28,13 +28,14 @@ pub(crate) fn saturation_edge(py: Python<'_>, image: Pixels<'_>) -> PyResult<Opt
     }
 }
 
-/// Edge, confidence, size and brightest pixel of a pile; see `cfhtisr.isr.saturation`.
+/// Edge, confidence, size and brightest pixel of piles; see `cfhtisr.isr.saturation`.
 #[pyfunction]
-pub(crate) fn saturation_pile(
+pub(crate) fn saturation_piles(
     py: Python<'_>,
     image: PyReadonlyArray2<'_, u16>,
-) -> PyResult<(f64, f64, u64, u16)> {
+    spans: Vec<(usize, usize)>,
+) -> PyResult<Vec<(f64, f64, u64, u16)>> {
     let image = image.as_array();
-    let found = detached(py, || Ok(saturation::pile(image)))?;
-    Ok((found.edge, found.confidence, found.count, found.peak))
+    let found = detached(py, || saturation::piles(image, &spans))?;
+    Ok(found.iter().map(|pile| (pile.edge, pile.confidence, pile.count, pile.peak)).collect())
 }

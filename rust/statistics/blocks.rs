@@ -82,6 +82,13 @@ impl<'a, T: Sample> Source<'a, T> {
         }
         let columns = self.image.ncols();
         space.clear();
+        if let Some((pixels, flags)) =
+            self.image.to_slice().zip(self.mask.and_then(|m| m.to_slice()))
+            && self.reject != 0
+        {
+            keep_unflagged(&pixels[start..end], &flags[start..end], self.reject, space);
+            return space;
+        }
         let mut at = start;
         while at < end {
             let (row, first) = (at / columns, at % columns);
@@ -101,14 +108,7 @@ impl<'a, T: Sample> Source<'a, T> {
                         at += last - first;
                         continue;
                     };
-                    // Most stretches have no flag at all: those are copied whole.
-                    for (pixels, flags) in pixels.chunks(STRETCH).zip(flags.chunks(STRETCH)) {
-                        if flags.iter().fold(0, |bits, flag| bits | flag) & reject == 0 {
-                            space.extend_from_slice(pixels);
-                        } else {
-                            space.extend(pixels.iter().zip(flags).filter(keep).map(|(p, _)| p));
-                        }
-                    }
+                    keep_unflagged(pixels, flags, reject, space);
                 }
             }
             at += last - first;
@@ -168,6 +168,19 @@ impl<'a, T: Sample> Source<'a, T> {
                 .fold(0, |bits, (_, f)| bits | f)
         })
         .reduce(|| 0, |one, other| one | other)
+    }
+}
+
+/// Append the pixels that share no bit with `reject`.
+fn keep_unflagged<T: Copy>(pixels: &[T], flags: &[i32], reject: i32, space: &mut Vec<T>) {
+    // Most stretches have no flag at all: those are copied whole.
+    for (pixels, flags) in pixels.chunks(STRETCH).zip(flags.chunks(STRETCH)) {
+        if flags.iter().fold(0, |bits, flag| bits | flag) & reject == 0 {
+            space.extend_from_slice(pixels);
+        } else {
+            let pairs = pixels.iter().zip(flags).filter(|(_, flag)| *flag & reject == 0);
+            space.extend(pairs.map(|(pixel, _)| *pixel));
+        }
     }
 }
 

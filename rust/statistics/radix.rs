@@ -5,6 +5,7 @@
 use std::cell::OnceCell;
 
 use super::blocks::{Source, Sums};
+use super::grid::{self, Grid};
 use super::sift::{self, Bracket, Found};
 use super::{Distribution, Moments, Sample, stable};
 
@@ -21,6 +22,14 @@ pub(super) trait Key: Sample + PartialOrd {
     fn key(self) -> u32;
     fn from_key(key: u32) -> Self;
     fn finite(self) -> bool;
+    /// Ends of the finite values, in the wrong order if there are none; None beside the grid.
+    fn span(values: &[Self]) -> Option<(Self, Self)>;
+    /// Whether there are less than `steps` steps of the grid between two values.
+    fn is_near(low: Self, high: Self, steps: usize) -> bool;
+    /// Steps of the grid from `low` up to each value.
+    fn places(values: &[Self], low: Self, to: &mut [u16]);
+    /// The value so many steps above `low`.
+    fn after(low: Self, steps: usize) -> Self;
     /// Count the finite values of a block, and gather those in brackets.
     fn sift(values: &[Self], brackets: &[Bracket<Self>]) -> Found<Self>;
     /// Sums of the values from `low` to `high`.
@@ -41,6 +50,20 @@ impl Key for f32 {
     fn finite(self) -> bool {
         self.is_finite()
     }
+    fn span(values: &[Self]) -> Option<(Self, Self)> {
+        grid::span_f32(values)
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a grid has few steps")]
+    fn is_near(low: Self, high: Self, steps: usize) -> bool {
+        (high - low) * 2.0 < steps as Self
+    }
+    fn places(values: &[Self], low: Self, to: &mut [u16]) {
+        grid::places_f32(values, low, to);
+    }
+    #[allow(clippy::cast_precision_loss, reason = "of a grid that has few steps")]
+    fn after(low: Self, steps: usize) -> Self {
+        low + steps as Self * 0.5
+    }
     fn sift(values: &[Self], brackets: &[Bracket<Self>]) -> Found<Self> {
         sift::pass_f32(values, brackets)
     }
@@ -59,6 +82,21 @@ impl Key for i32 {
     }
     fn finite(self) -> bool {
         true
+    }
+    fn span(values: &[Self]) -> Option<(Self, Self)> {
+        let ends = (Self::MAX, Self::MIN);
+        Some(values.iter().fold(ends, |(low, high), &value| (low.min(value), high.max(value))))
+    }
+    fn is_near(low: Self, high: Self, steps: usize) -> bool {
+        (high.abs_diff(low) as usize) < steps
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "a grid has few steps")]
+    fn places(values: &[Self], low: Self, to: &mut [u16]) {
+        to.iter_mut().zip(values).for_each(|(to, value)| *to = value.abs_diff(low) as u16);
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "few steps")]
+    fn after(low: Self, steps: usize) -> Self {
+        low + steps as Self
     }
     fn sift(values: &[Self], brackets: &[Bracket<Self>]) -> Found<Self> {
         sift::pass_i32(values, brackets)
@@ -85,11 +123,18 @@ pub(super) struct Frame<'s, 'a, T> {
     bins: OnceCell<Vec<u64>>,
     first: OnceCell<First>,
     sifted: OnceCell<Option<Sifted<T>>>,
+    grid: OnceCell<Option<Grid<T>>>,
 }
 
 impl<'s, 'a, T: Key> Frame<'s, 'a, T> {
     pub(super) fn new(source: &'s Source<'a, T>) -> Self {
-        Self { source, bins: OnceCell::new(), first: OnceCell::new(), sifted: OnceCell::new() }
+        Self {
+            source,
+            bins: OnceCell::new(),
+            first: OnceCell::new(),
+            sifted: OnceCell::new(),
+            grid: OnceCell::new(),
+        }
     }
 
     /// Finite values by the upper half of their keys.
@@ -224,6 +269,9 @@ impl<'s, 'a, T: Key> Frame<'s, 'a, T> {
 
 impl<T: Key> Distribution for Frame<'_, '_, T> {
     fn count(&self) -> u64 {
+        if let Some(Some(grid)) = self.grid.get() {
+            return grid.count();
+        }
         match (self.sifted.get(), self.bins.get()) {
             (Some(Some((_, found))), _) => found.count,
             (_, Some(bins)) => bins.iter().sum(),
@@ -232,6 +280,10 @@ impl<T: Key> Distribution for Frame<'_, '_, T> {
     }
 
     fn ahead(&self, fractions: &[f64]) {
+        let few = self.source.blocks() <= FEW;
+        if self.grid.get_or_init(|| few.then(|| Grid::new(self.source)).flatten()).is_some() {
+            return;
+        }
         self.sifted.get_or_init(|| {
             let at = |index| self.source.pixel(index);
             let brackets = sift::brackets(self.source.len(), fractions, at)?;
@@ -242,6 +294,9 @@ impl<T: Key> Distribution for Frame<'_, '_, T> {
     }
 
     fn ranked(&self, ranks: &[u64]) -> Vec<f64> {
+        if let Some(Some(grid)) = self.grid.get() {
+            return ranks.iter().map(|&rank| grid.ranked(rank)).collect();
+        }
         if let Some(values) = self.bracketed(ranks) {
             return values;
         }

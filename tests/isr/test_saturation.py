@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as npst
 from numpy.testing import assert_array_equal
 
 from cfhtisr import set_num_threads
-from cfhtisr.images import MaskedImage
+from cfhtisr.images import Box2I, Image, MaskedImage
 from cfhtisr.isr import saturation
 from oracle import saturation as oracle
 from strategies import images, shapes, strided
@@ -177,3 +177,22 @@ def test_amplifiers_have_levels_of_their_own():
     assert np.isnan(saturation.measure_levels({"A": amplifier()})["A"].level)
     with pytest.raises(ValueError, match="safe is 0"):
         saturation.measure_levels({"A": low}, 0.0)
+
+
+@given(
+    npst.arrays(np.uint16, shapes(min_side=1), elements=piled),
+    st.sampled_from([np.uint16, np.int32]),
+    st.data(),
+)
+def test_boxes_of_a_frame_are_amplifiers(pixels, dtype, data):
+    rows, columns = pixels.shape
+    frame = Image(pixels.astype(dtype), xy0=(3, 5))
+
+    def box():
+        x0, y0 = data.draw(st.integers(0, columns - 1)), data.draw(st.sampled_from([0, rows - 1]))
+        return Box2I(x0 + 3, y0 + 5, data.draw(st.integers(0, columns - x0)), rows - y0)
+
+    boxes = {name: box() for name in "ABC"[: data.draw(st.integers(0, 3))]}
+    parts = {name: frame.subset(box).array for name, box in boxes.items()}
+    wanted = saturation.measure_levels(parts, 0.95, 61000.0)
+    assert saturation.measure_boxes(frame, boxes, 0.95, 61000.0) == wanted

@@ -264,3 +264,20 @@ def test_quantiles_of_a_large_frame_are_exact_whatever_its_pixels(kind, masked):
         below, same = np.searchsorted(ordered, at), np.count_nonzero(ordered == at)
         median = at - 0.5 + (0.5 * ordered.size - below) / same
         assert statistics.compute(whole, "MEDIAN", mask, 1) == median
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0.5, 1.0]),
+    st.sampled_from([2.0, 300.0, 5000.0]),
+    st.sampled_from([0.0, -0.0, 0.25, 1e6, np.nan, np.inf, 1e-40]),
+)
+@settings(max_examples=25)
+def test_whole_and_half_numbers_are_counted(seed, step, width, odd):
+    random = np.random.default_rng(seed)
+    image = np.rint(random.normal(7, width, (131, 127)) / step).astype(np.float32)
+    image *= np.float32(step)
+    image[random.integers(0, 131, 5), random.integers(0, 127, 5)] = odd
+    mask = random.choice(np.int32([0, 2]), image.shape, p=[0.9, 0.1])
+    check(image, mask, 2)
+    check(image, mask, 0)

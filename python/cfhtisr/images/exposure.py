@@ -4,7 +4,7 @@ __all__ = ["Exposure", "ExposureInfo"]
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import ArrayLike
@@ -158,6 +158,25 @@ class Exposure:
         other.masked_image = planes
         return other
 
+    def with_header(self, without: Iterable[str] = ()) -> Self:
+        """Return an exposure with a header of its own that shares all else with this one.
+
+        Parameters
+        ----------
+        without : iterable of str, optional
+            Keywords whose cards are left out.
+        """
+        other = copy.copy(self)
+        if isinstance(self._metadata, LeanHeader):
+            other._metadata = self._metadata.copy()
+            for keyword in without:
+                other._metadata.remove(keyword, ignore_missing=True, remove_all=True)
+            return other
+        from cfhtisr.images.header import copied
+
+        other._metadata = copied(self._metadata, without)
+        return other
+
     def subset(self, box: Box2I) -> Self:
         """Return the pixels of a box of the parent frame, shared with this exposure.
 
@@ -175,9 +194,7 @@ class Exposure:
 
     def copy(self) -> Self:
         """Return an exposure with pixels and header of its own."""
-        other = self.with_pixels(self._masked_image.copy())
-        other.metadata = self.metadata.copy()
-        return other
+        return self.with_pixels(self._masked_image.copy()).with_header()
 
     def __getitem__(self, box: Box2I) -> Self:
         return self.subset(box)
@@ -281,8 +298,10 @@ class Exposure:
         if not isinstance(metadata, LeanHeader):
             from astropy.io.fits import Header
 
+            from cfhtisr.images.header import of_mapping
+
             if not isinstance(metadata, Header):
-                metadata = Header([] if metadata is None else list(metadata.items()))
+                metadata = of_mapping({} if metadata is None else metadata)
         self._metadata: Header = metadata
 
     def getDetector(self) -> "Detector | None":

@@ -48,8 +48,10 @@ class Box2I:
     height: int
 
     def __post_init__(self) -> None:
-        whole = type(self.x0) is type(self.y0) is type(self.width) is type(self.height) is int
-        for name in () if whole else self.__slots__:
+        plain = type(self.x0) is type(self.y0) is type(self.width) is type(self.height) is int
+        if plain and self.width > 0 and self.height > 0:
+            return
+        for name in self.__slots__:
             value = getattr(self, name)
             if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
                 raise TypeError(f"{name} of a box is {value!r}, wanted a whole number")

@@ -250,7 +250,7 @@ class Batch(Immediate):
                 seen = self._run((*sink.open(shape), shape, kept), steps, watched)
             if seen["stopped"] is None:
                 sink.take(seen["written"])
-                frame.seen = seen
+                frame.seen, frame.make = seen, None
             return seen
         self._frame = frame.planes.getArrays()
         return self._run(self._frame, steps, watched)

@@ -22,6 +22,42 @@ class _Note:
     level: NDArray[np.float32] | None = None
 
 
+class _Strip(MaskedImage):
+    """Pixels that `conversion.to_float` makes; their variance, when somebody looks at it."""
+
+    __slots__ = ("_box", "_whole")
+
+    def __init__(self, image: Image, whole: "_Strip | None" = None) -> None:
+        self._whole, self._box = whole, image.bbox
+        if whole is None:
+            super().__init__(Image(image.array.astype(np.float32), xy0=image.xy0))
+        else:
+            super().__init__(image, whole.mask.subset(image.bbox))
+
+    @property
+    def variance(self) -> Image:
+        """The variance plane."""
+        if self._variance is None:
+            if self._whole is None:
+                self._variance = Image(np.ones(self.shape, np.float32), xy0=self.xy0)
+            else:
+                self._variance = self._whole.variance.subset(self._box)
+        return self._variance
+
+    @variance.setter
+    def variance(self, values: Any) -> None:
+        self.variance.array = values
+
+    def subset(self, box: Box2I) -> MaskedImage:
+        """Return the pixels of a box, shared with this strip."""
+        return _Strip(self.image.subset(box), self)
+
+    def stored(self) -> tuple[Any, Any, Any]:
+        """Return the pixels of the planes."""
+        image, mask, _ = super().stored()
+        return image, mask, self.variance.array
+
+
 class RawFrame(MaskedImage):
     """A frame of counts, with what is to be done to them.
 
@@ -84,7 +120,7 @@ class RawFrame(MaskedImage):
             others = [strip.bbox for strip in self._strips]
             others += [note.box for note in self._notes if note.level is not None]
             if not any(box.overlaps(other) for other in others):
-                made = conversion.to_float(MaskedImage(self._counts.subset(box)))
+                made: MaskedImage = _Strip(self._counts.subset(box))
                 for note in self._notes:
                     self._do(note, made)
                 self._strips.append(made)

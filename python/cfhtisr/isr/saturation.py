@@ -6,6 +6,7 @@ __all__ = [
     "AmplifierLevel",
     "SaturationEstimate",
     "estimate_level",
+    "measure_boxes",
     "measure_level",
     "measure_levels",
 ]
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cfhtisr import _kernels
+from cfhtisr.images.geom import Box2I
 from cfhtisr.images.plane import Plane
 from cfhtisr.isr import parity as parities
 from cfhtisr.isr.parity import Parity
@@ -236,6 +238,59 @@ def measure_levels(
     """
     _check_safe(safe)
     found = {name: _judge(np.atleast_2d(as_pixels(image))) for name, image in amplifiers.items()}
+    return _levels(found, safe, header_level)
+
+
+def measure_boxes(
+    frame: Plane, boxes: Mapping[str, Box2I], safe: float = 0.95, header_level: float = math.nan
+) -> dict[str, AmplifierLevel]:
+    """Return what `measure_levels` does, of the amplifiers' boxes in a raw frame.
+
+    Parameters
+    ----------
+    frame : Image
+        The raw frame, overscan included [ADU].
+    boxes : mapping of str to Box2I
+        The box of each amplifier. Those that stand side by side are looked at together.
+    safe, header_level : float, optional
+        As of `measure_levels`.
+
+    Returns
+    -------
+    levels : dict of str to AmplifierLevel
+        For each name that was given.
+
+    Raises
+    ------
+    ValueError
+        If ``safe`` is no positive number.
+    IndexError
+        If a box reaches outside of the frame.
+
+    Examples
+    --------
+    >>> raw = np.full((40, 80), 1000, np.uint16)
+    >>> raw[0, :40], raw[0, 40:] = 62000, 65535
+    >>> levels = measure_boxes(Plane(raw), {"A": Box2I(0, 0, 40, 40), "B": Box2I(40, 0, 40, 40)})
+    >>> levels["A"].level, levels["B"].level
+    (58881.0, 62206.0)
+    """
+    _check_safe(safe)
+    parts = {name: frame.subset(box).array for name, box in boxes.items()}
+    rows = {(box.y0, box.height) for box in boxes.values()}
+    if frame.dtype != np.uint16 or len(rows) != 1 or any(box.is_empty for box in boxes.values()):
+        return measure_levels(parts, safe, header_level)
+    ((y0, height),) = rows
+    x0, y0 = frame.xy0[0], y0 - frame.xy0[1]
+    spans = [(box.x0 - x0, box.x0 - x0 + box.width) for box in boxes.values()]
+    piles = _kernels.saturation_piles(frame.array[y0 : y0 + height], spans)
+    found = {name: _Pile(*pile) for name, pile in zip(boxes, piles, strict=True)}
+    return _levels(found, safe, header_level)
+
+
+def _levels(
+    found: Mapping[str, "_Pile"], safe: float, header_level: float
+) -> dict[str, AmplifierLevel]:
     piles = found.values()
     shared = min((pile.edge for pile in piles if pile.confidence >= CONFIDENT), default=math.nan)
     result = {}
@@ -266,7 +321,7 @@ class _Pile(NamedTuple):
 def _judge(pixels: NDArray[Any]) -> _Pile:
     """Return the pile of some pixels; its edge is NaN if none is bright."""
     if pixels.dtype == np.uint16:
-        return _Pile(*_kernels.saturation_pile(pixels))
+        return _Pile(*_kernels.saturation_piles(pixels, [(0, pixels.shape[1])])[0])
     numbers = pixels[~np.isnan(pixels)] if pixels.dtype.kind == "f" else pixels
     brightest = float(numbers.max()) if numbers.size else math.nan
     edge = _kernels.saturation_edge(pixels) if pixels.size else None

@@ -11,6 +11,10 @@ _INT32 = 2**31
 _INT64 = 2**63
 
 
+_PLAIN = {bool: "Bool", float: "Double", str: "String"}
+"""Kinds of values that are kept as they are."""
+
+
 class _Item:
     """The values of one name, all of one kind."""
 
@@ -71,6 +75,8 @@ class PropertySet:
     def _find(self, name: str, make: bool = False) -> tuple["PropertySet", str]:
         """Return the set that holds a name, and the last part of it."""
         here = self
+        if not self._nested:
+            return here, name
         head, dot, tail = name.partition(".")
         while here._nested and dot:
             if head not in here._items:
@@ -101,6 +107,14 @@ class PropertySet:
             If the name holds integers of 32 bits and this one needs more.
         """
         here, last = self._find(name, make=True)
+        kind = _PLAIN.get(type(value))
+        if kind is not None and comment is None:  # most values are: the rest knows them too
+            item = here._items.get(last)
+            if item is None:
+                item = here._items[last] = _Item(kind)
+            if item.kind == kind:
+                item.values.append(value)
+                return
         for one in value if isinstance(value, list | tuple) else [value]:
             one = _plain(one)
             kind = _kind(name, one)
@@ -118,8 +132,13 @@ class PropertySet:
     def addLongLong(self, name: str, value: int) -> None:
         """Append an integer that is kept in 64 bits however small it is."""
         here, last = self._find(name, make=True)
-        here._items.setdefault(last, _Item("LongLong"))
-        self.add(name, value)
+        item = here._items.get(last)
+        if item is None:
+            item = here._items[last] = _Item("LongLong")
+        if item.kind == "LongLong" and type(value) is int and -_INT64 <= value < _INT64:
+            item.values.append(value)
+        else:
+            self.add(name, value)
 
     def set(self, name: str, value: Any, comment: str | None = None) -> None:
         """Replace the values of a name; its place in the order stays."""

@@ -25,14 +25,15 @@ def python_level(level: int) -> int:
 
 def logPairs(obj: Any, pairs: Iterable[tuple[str, Any]], logLevel: int = logging.DEBUG) -> None:
     """Add pairs of name and value to ``obj.metadata``, and write them to ``obj.log`` in a line."""
-    texts = []
+    pairs = list(pairs)
     for name, value in pairs:
         if isinstance(value, int):
             obj.metadata.addLongLong(name, value)
         else:
             obj.metadata.add(name, value)
-        texts.append(f"{name}={value}")
-    obj.log.log(python_level(logLevel), "; ".join(texts))
+    level = python_level(logLevel)
+    if not isinstance(obj.log, logging.Logger) or obj.log.isEnabledFor(level):
+        obj.log.log(level, "; ".join(f"{name}={value}" for name, value in pairs))
 
 
 def logInfo(obj: Any, prefix: str, logLevel: int = logging.DEBUG) -> None:

@@ -86,12 +86,10 @@ class AssembleCcdTask(Task):
             first = self._join(assembleInput, detector)
         trim = bool(self.config.doTrim)
         result = first.with_pixels(pixelwise().assemble(first.masked_image, detector, trim))
-        result.metadata = first.metadata.copy()
+        result = result.with_header(without=(*SECTION_CARDS, *self.config.keysToRemove))
         result.valid_polygon = None
         result.detector = assembly.assembled_detector(detector, trim)
         self._move_wcs(result, detector[0], trim)
-        for card in (*SECTION_CARDS, *self.config.keysToRemove):
-            result.metadata.remove(card, ignore_missing=True, remove_all=True)
         return result
 
     def _join(self, parts: Any, detector: Detector) -> Exposure:

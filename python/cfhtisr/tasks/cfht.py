@@ -2,7 +2,6 @@
 
 __all__ = ["CfhtIsrTask", "CfhtIsrTaskConfig"]
 
-import copy
 import math
 from typing import Any, ClassVar
 
@@ -122,8 +121,7 @@ class CfhtIsrTask(IsrTask):
         detector = ccdExposure.detector
         if detector is None:
             raise RuntimeError("the exposure has no detector, which MegaCam's correction needs")
-        exposure = copy.copy(ccdExposure)
-        exposure.metadata = ccdExposure.metadata.copy()
+        exposure = ccdExposure.with_header()
         exposure.detector = self._described(exposure, detector)
         if isinstance(fringes, Exposure | list | tuple):
             fringes = Struct(fringes=fringes)
@@ -183,9 +181,7 @@ class CfhtIsrTask(IsrTask):
                 amp.saturation = float(level)
             return
         boxes = {amp.name: amp.raw_bbox.clipped_to(exposure.bbox) for amp in detector}
-        found = saturation.measure_levels(
-            {name: exposure.image.subset(box).array for name, box in boxes.items()}, safe, given
-        )
+        found = saturation.measure_boxes(exposure.image, boxes, safe, given)
         for amp in detector:
             level, confidence, count, source = found[amp.name]
             if math.isnan(level):

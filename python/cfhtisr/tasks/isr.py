@@ -2,7 +2,6 @@
 
 __all__ = ["IsrTask", "IsrTaskConfig"]
 
-import copy
 import logging
 import math
 from collections.abc import Sequence
@@ -251,8 +250,7 @@ class IsrTask(
             atmosphereTransmission=atmosphereTransmission,
             detector=ccdExposure.detector,
         )
-        exposure = copy.copy(ccdExposure)
-        exposure.metadata = ccdExposure.metadata.copy()
+        exposure = ccdExposure.with_header()
         del ccdExposure
         self._prepare(exposure, data)
         planes = self._planes_of(out, exposure, data)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cfhtisr.images import Exposure
+from cfhtisr.images.lean_header import LeanHeader
 from cfhtisr.tasks.data import IsrData
 
 if TYPE_CHECKING:
@@ -49,7 +50,13 @@ def note(header: "Header", key: str, value: Any, comment: str) -> None:
         room = 80 - len(key) - len(" = ") - size - len(" / ")
     else:
         room = 80 - 10 - max(20, len(str(value)) + 2) - len(" / ")
-    header[key] = (value, comment[: max(0, room)].rstrip())  # astropy warns of what it cuts
+    comment = comment[: max(0, room)].rstrip()  # astropy warns of what it cuts
+    if isinstance(header, LeanHeader):
+        header[key] = (value, comment)
+        return
+    from cfhtisr.images.header import put  # which loads astropy
+
+    put(header, key, value, comment)
 
 
 def record(exposure: Exposure, data: IsrData, parity: str, counts: Mapping[str, int]) -> None:

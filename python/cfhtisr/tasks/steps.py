@@ -73,6 +73,8 @@ class Step:
 def _amplifiers(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
     """Mask each amplifier, and subtract its overscan."""
     stats = task.config.qa.saveStats
+    overridden = not _has_own_variance(task) or "updateVariance" in vars(task)
+    wanted = task.config.doEmpiricalReadNoise or overridden
     for amp in data.amplifiers:
         if not exposure.bbox.contains(amp.bbox):
             task.log.info("Amplifier %s lies outside of the exposure: skipped", amp.name)
@@ -94,7 +96,9 @@ def _amplifiers(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
             result.sigma = statistics.compute(fit.ravel(), "STDEVCLIP") if fit.size > 1 else 0.0
         if stats:
             _overscan_stats(task, exposure, amp.name, result)
-        if result.overscanImage is not None:
+        if not wanted:
+            result.overscanImage = None
+        elif result.overscanImage is not None:
             # Pixels of its own, so that the raw frame can go.
             result.overscanImage = result.overscanImage.copy()
         data.overscans[amp.name] = result
@@ -118,13 +122,11 @@ def _assemble(task: IsrTask, exposure: Exposure, data: IsrData) -> Exposure:
 
 def _variance(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
     """Write the variance, that of a bias frame included, which is lost in the reference."""
-    from cfhtisr.tasks.isr import IsrTask
-
     bias = (
         None if task.is_v17 or not data.done.get("bias", False) else _bias_variance(exposure, data)
     )
     parts = []
-    ours = type(task).updateVariance is IsrTask.updateVariance
+    ours = _has_own_variance(task)
     for amp in data.amplifiers:
         if not exposure.bbox.contains(amp.bbox):
             continue
@@ -147,6 +149,13 @@ def _variance(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
             median, sigma = statistics.compute(part.variance.array, ("MEDIAN", "STDEVCLIP"))
             task.metadata.set(f"ISR VARIANCE {amp.name} MEDIAN", median)
             task.metadata.set(f"ISR VARIANCE {amp.name} STDEV", sigma)
+
+
+def _has_own_variance(task: IsrTask) -> bool:
+    """Return whether the variance is written by the method as it came."""
+    from cfhtisr.tasks.isr import IsrTask
+
+    return type(task).updateVariance is IsrTask.updateVariance
 
 
 def _bias_variance(exposure: Exposure, data: IsrData) -> Any:
