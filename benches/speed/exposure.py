@@ -11,7 +11,7 @@ import numpy as np
 from benches.speed import workload
 from cfhtisr.cli._progress import progress
 
-_VERSION = 1
+_VERSION = 2
 _BYTES = 140_000_000  # of a CCD: raws and calibrations
 _PRODUCTS = 115_000_000  # of a CCD
 CALIBRATIONS = ("bias", "dark", "flat")

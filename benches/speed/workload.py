@@ -150,7 +150,7 @@ def ccd_cards(ccd: int, kind: str) -> dict:
         cards |= {"RDNOISE": sum(READ_NOISE) / 2}
         cards |= {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 204.1, "CRVAL2": 12.4}
         cards |= {"CRPIX1": 1000.0, "CRPIX2": 2000.0, "CD1_1": -5.194e-5, "CD1_2": 0.0}
-        cards |= {"CD2_1": 0.0, "CD2_2": 5.194e-5}
+        cards |= {"CD2_1": 0.0, "CD2_2": 5.194e-5, "EQUINOX": 2000.0, "RADECSYS": "FK5"}
     else:
         for name, x0 in (("A", 0), ("B", HALF)):
             half = f"[{x0 + 1}:{x0 + HALF},1:{ROWS}]"
