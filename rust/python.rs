@@ -20,7 +20,6 @@ mod encode;
 mod flags;
 mod fringe;
 mod fused;
-mod fused_files;
 mod inflate;
 mod interpolation;
 mod linearity;

@@ -4,8 +4,7 @@ use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::fused_files::{Image, Place};
-use super::planes::{Source as Planes, view};
+use super::planes::{Image, Place, Source as Planes, view};
 use super::{detached_with, system_error};
 use crate::checksum::Sum;
 use crate::fused::{Failure, Operation, Settings, Source, Step, correct};

@@ -353,7 +353,7 @@ class Batch(Immediate):
 
     def subtract_bias(self, planes: MaskedImage, bias: MaskedImage) -> None:
         """Note a bias frame."""
-        changed, read = self._changed(planes), _stored("bias", bias)
+        changed, read = self._checked(planes), _stored("bias", bias)
         check_size("bias", bias, planes)
         if not self._note("bias", changed, read):
             super().subtract_bias(planes, bias)
@@ -390,7 +390,7 @@ class Batch(Immediate):
 
     def subtract_dark(self, planes: MaskedImage, dark: MaskedImage, scale: float) -> None:
         """Note a dark frame."""
-        changed, read = self._changed(planes), _stored("dark", dark)
+        changed, read = self._checked(planes), _stored("dark", dark)
         check_size("dark", dark, planes)
         fits = math.isfinite(scale)
         if not self._note("dark", changed, (read, float(scale)), fits=fits):
@@ -398,7 +398,7 @@ class Batch(Immediate):
 
     def divide_flat(self, planes: MaskedImage, flat: MaskedImage, scale: float) -> None:
         """Note a flat field."""
-        changed, read = self._changed(planes), _stored("flat", flat)
+        changed, read = self._checked(planes), _stored("flat", flat)
         check_size("flat", flat, planes)
         fits = math.isfinite(scale) and scale != 0
         if not self._note("flat", changed, (read, float(scale)), fits=fits):
@@ -502,7 +502,12 @@ class Batch(Immediate):
             if planes.frame is self._frame:
                 x0, y0 = planes.frame.xy0
                 return planes.bbox.shifted_by(-x0, -y0)
-        return target("target", planes)
+        return planes.getArrays()
+
+    def _checked(self, planes: MaskedImage) -> Planes | Box2I:
+        """Return what is changed, as `_changed` does, if it can be."""
+        changed = self._changed(planes)
+        return changed if isinstance(changed, Box2I) else target("target", planes)
 
     def _corner(self, part: Planes | Box2I) -> tuple[int, int] | None:
         """Return row and column at which a part of the frame begins; None if it is no part."""
