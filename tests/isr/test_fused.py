@@ -130,6 +130,7 @@ def test_usual_steps_equal_each_alone(seed, widths, turned, present, level, earl
     for (left, width), turn in zip(columns, turned, strict=True):
         counts = rng.integers(900, 1100, (5, width)).astype(np.uint16)
         counts[rng.random((5, width)) < 0.05] = 65535
+        counts[1:, 20:27] = 65535  # a trail, and a longer one once it has grown
         levels = [rng.normal(800, 9, 5).astype(np.float32), np.ones(1, np.float32)]
         thresholds = [(60000.0, 2), (1090.0, 128)]
         steps.append(("raw", (0, left, 5, width), (counts, thresholds, 0, levels, turn)))
