@@ -52,6 +52,12 @@ impl<'a> Chain<'a> {
         if group.iter().any(|step| step.corner.0 != 0 || step.shape.0 != frame.0) {
             return None;
         }
+        // Trails pass from column to column: all counts must be there before the first.
+        let is_raw = |step: &Step<'_>| matches!(step.operation, Operation::Raw { .. });
+        let counts = group.iter().rposition(is_raw).unwrap_or(0);
+        if group[..counts].iter().any(|step| matches!(step.operation, Operation::Trails(_))) {
+            return None;
+        }
         let ends = |step: &Step<'_>| [step.corner.1, step.corner.1 + step.shape.1];
         let mut cuts: Vec<usize> = group.iter().flat_map(ends).chain([0, frame.1]).collect();
         cuts.sort_unstable();

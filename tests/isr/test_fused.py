@@ -109,8 +109,9 @@ def test_bands_equal_the_oracle(data, shape, height, threads):
     st.lists(flips, min_size=2, max_size=2),
     st.lists(st.booleans(), min_size=8, max_size=8),
     st.sampled_from([1.0, 1.1]),
+    st.sampled_from([None, None, 0, 1, 2, 3]),
 )
-def test_usual_steps_equal_each_alone(seed, widths, turned, present, level):
+def test_usual_steps_equal_each_alone(seed, widths, turned, present, level, early):
     rng = np.random.default_rng(seed)
     shape = (5, sum(widths))
 
@@ -129,6 +130,7 @@ def test_usual_steps_equal_each_alone(seed, widths, turned, present, level):
     for (left, width), turn in zip(columns, turned, strict=True):
         counts = rng.integers(900, 1100, (5, width)).astype(np.uint16)
         counts[rng.random((5, width)) < 0.05] = 65535
+        counts[1:, 20:27] = 65535  # a trail, and a longer one once it has grown
         levels = [rng.normal(800, 9, 5).astype(np.float32), np.ones(1, np.float32)]
         thresholds = [(60000.0, 2), (1090.0, 128)]
         steps.append(("raw", (0, left, 5, width), (counts, thresholds, 0, levels, turn)))
@@ -142,7 +144,10 @@ def test_usual_steps_equal_each_alone(seed, widths, turned, present, level):
     if present[4]:
         steps.append(("dark", whole, (frame(0, present[5], present[6]), 30.0)))
     steps.append(("flat", whole, (frame(1, present[6], present[5]), level)))
-    together, alone = (MaskedImage(np.zeros(shape, np.float32)) for _ in range(2))
+    if early is not None:
+        steps.insert(early, ("trails", whole, 2))
+    flags = np.where(rng.random(shape) < 0.3, 2, 0).astype(np.int32)
+    together, alone = (MaskedImage(np.zeros(shape, np.float32), flags.copy()) for _ in range(2))
     seen = _kernels.correct_fused(together.getArrays(), steps, 3, WATCHED)
     for step in steps:
         wanted = _kernels.correct_fused(alone.getArrays(), [step], 3, WATCHED)
