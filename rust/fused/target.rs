@@ -15,7 +15,7 @@ use crate::pixels::pack;
 use crate::simd;
 
 /// Bytes that are written at a time: those of three planes stay next to the processor.
-const PIECE: usize = 1 << 16;
+const PIECE: usize = 1 << 20;
 
 /// Where the finished rows of a frame go.
 pub enum Target<'a> {
