@@ -20,6 +20,7 @@ from cfhtisr.camera.filters import lookup
 from cfhtisr.errors import FileFormatError
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.images.geom import Box2I
+from cfhtisr.images.stored_image import StoredImage
 from cfhtisr.io import FitsFile, read_exposure
 from cfhtisr.io.crosstalk_table import read_crosstalk
 from cfhtisr.io.defects import read_defects
@@ -158,8 +159,10 @@ class Calibrations:
         ccd = raw.detector.id
         kept = self._kept.get(key)
         if kept is None or kept[0] != ccd:
-            self._kept.pop(key, None)  # let go of its planes before the new ones are made
-            frame, identity = self._read(kind, path, raw, n_ccd)
+            old = self._kept.pop(key, None)
+            spare = None if old is None else _memory(old[1])
+            del old  # let go of the other planes before the new ones are made
+            frame, identity = self._read(kind, path, raw, n_ccd, spare)
             self._kept[key] = kept = (ccd, frame, identity)
         _check(kind, path, kept[1], raw)
         return kept[1], kept[2]
@@ -235,8 +238,12 @@ class Calibrations:
         path: Path,
         raw: Exposure,
         n_ccd: int | None,
+        spare: NDArray[Any] | None = None,
     ) -> tuple[Exposure, str]:
-        """Read a frame; pixels that need not be changed stay in the file."""
+        """Read a frame, into the memory of one that is not needed any more if it fits.
+
+        Pixels that need not be changed stay in the file.
+        """
         detector = raw.detector
         assert detector is not None
         file = _file_of_ccd(kind, path, detector.name) if path.is_dir() else path
@@ -256,7 +263,7 @@ class Calibrations:
                     f"{file}: the {kind} was made in the era of {era} CCDs, the exposure in that "
                     f"of {n_ccd}"
                 )
-            frame = self._open[file].read(detector.id, later=True)
+            frame = self._open[file].read(detector.id, spare, later=True)
             identity = self._open[file].identity(detector.id, stated=True)
         where = f"{file}, {detector.name}"
         shape = frame.masked_image.shape
@@ -272,6 +279,12 @@ class Calibrations:
         if shape == detector.raw_bbox.shape:
             planes = assemble(planes, detector)
         return frame.with_pixels(planes), identity
+
+
+def _memory(frame: Exposure) -> NDArray[Any] | None:
+    """Return the pixels of a frame, unless they are still in a file."""
+    image = frame.masked_image.image
+    return None if isinstance(image, StoredImage) and image.is_pending else image.array
 
 
 def _file_of_ccd(kind: str, folder: Path, name: str) -> Path:
