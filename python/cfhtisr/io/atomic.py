@@ -146,7 +146,7 @@ class AtomicFile:
         except OSError as error:
             if error.filename is not None:  # it is of another file
                 raise
-            raise self._explained(error, self._written) from error
+            raise self._explained(error, 0) from error  # how far they came is not known
 
     def __enter__(self) -> Self:
         if os.path.isdir(self._final):
