@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfhtisr.images.geom import Box2I
+from cfhtisr.images.later_planes import LaterPlanes
 from cfhtisr.images.mask import Mask
 from cfhtisr.images.masked_image import MaskedImage
 from cfhtisr.images.plane import Image
@@ -50,7 +51,7 @@ class Kept:
         return self.every == 1 and self.column <= box.x0 and box.x1 < end
 
 
-class StreamedFrame(MaskedImage):
+class StreamedFrame(LaterPlanes):
     """A frame that is made in one pass, whose rows go to a file as they are finished.
 
     Whoever asks for a plane gets it, made in memory if it is not made yet, else read from the
@@ -140,64 +141,10 @@ class StreamedFrame(MaskedImage):
         local = box.shifted_by(-self._xy0[0], -self._xy0[1])
         return next((kept for kept in self.kept if kept.holds(local)), None)
 
-    # What a masked image has
-
-    @property
-    def image(self) -> Image:
-        """The image plane."""
-        return self.planes.image
-
-    @image.setter
-    def image(self, values: Any) -> None:
-        self.planes.image = values
-
-    @property
-    def mask(self) -> Mask:
-        """The mask plane."""
-        return self.planes.mask
-
-    @mask.setter
-    def mask(self, values: Any) -> None:
-        self.planes.mask = values
-
-    @property
-    def variance(self) -> Image:
-        """The variance plane."""
-        return self.planes.variance
-
-    @variance.setter
-    def variance(self, values: Any) -> None:
-        self.planes.variance = values
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a pixel of the image."""
-        return KINDS[0]
-
-    @property
-    def xy0(self) -> tuple[int, int]:
-        """Column and row of the first pixel in the parent frame."""
-        return self._xy0 if self._made is None else self._made.xy0
-
     @property
     def bbox(self) -> Box2I:
         """The box of these pixels in the parent frame."""
-        return Box2I(*self.xy0, self._shape[1], self._shape[0])
-
-    @property
-    def width(self) -> int:
-        """Number of columns."""
-        return self._shape[1]
-
-    @property
-    def height(self) -> int:
-        """Number of rows."""
-        return self._shape[0]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Shape, (rows, columns)."""
-        return self._shape
+        return Box2I(*self._xy0, self._shape[1], self._shape[0])
 
     def subset(self, box: Box2I) -> MaskedImage:
         """Return the pixels of a box, which are made or read when somebody looks at them."""
@@ -209,14 +156,6 @@ class StreamedFrame(MaskedImage):
             )
         return StreamedPart(self, box)
 
-    def stored(self) -> tuple[Any, Any, Any]:
-        """Return the pixels of the planes."""
-        return self.planes.stored()
-
-    def extras(self) -> tuple[Any, Any]:
-        """Return the pixels of mask and variance."""
-        return self.planes.extras()
-
     def setXY0(self, x0: int, y0: int) -> None:
         """Move the first pixel to another column and row of the parent frame."""
         self._xy0 = (int(x0), int(y0))
@@ -224,7 +163,7 @@ class StreamedFrame(MaskedImage):
             self._made.setXY0(x0, y0)
 
 
-class StreamedPart(MaskedImage):
+class StreamedPart(LaterPlanes):
     """Some pixels of a streamed frame.
 
     Parameters
@@ -245,77 +184,46 @@ class StreamedPart(MaskedImage):
         """Whether the pixels are still to be made."""
         return self.frame.is_pending
 
-    def _plane(self, name: str) -> Any:
-        """Return a plane; only to be looked at where the file holds the frame."""
-        kept = self.frame.window(self._box) if name != "variance" else None
-        if kept is None:
-            return getattr(self.frame.planes.subset(self._box), name)
-        x0, y0 = self.frame.xy0
-        local = self._box.shifted_by(-x0 - kept.column, -y0)
-        pixels = getattr(kept, name)[local.slices]
-        pixels.flags.writeable = False
-        kind = Image if name == "image" else Mask
-        return kind(pixels, (self._box.x0, self._box.y0))
+    @property
+    def planes(self) -> MaskedImage:
+        """The pixels."""
+        return self.frame.planes.subset(self._box)
 
     @property
     def image(self) -> Image:
-        """The image plane."""
-        plane: Image = self._plane("image")
-        return plane
+        """The image plane; only to be looked at while the file holds the frame."""
+        kept = self.frame.window(self._box)
+        if kept is None:
+            return self.planes.image
+        return Image(self._of(kept, kept.image), self.xy0)
 
     @image.setter
     def image(self, values: Any) -> None:
-        self.frame.planes.subset(self._box).image = values
+        self.planes.image = values
 
     @property
     def mask(self) -> Mask:
-        """The mask plane."""
-        plane: Mask = self._plane("mask")
-        return plane
+        """The mask plane; only to be looked at while the file holds the frame."""
+        kept = self.frame.window(self._box)
+        if kept is None:
+            return self.planes.mask
+        return Mask(self._of(kept, kept.mask), self.xy0)
 
     @mask.setter
     def mask(self, values: Any) -> None:
-        self.frame.planes.subset(self._box).mask = values
+        self.planes.mask = values
 
-    @property
-    def variance(self) -> Image:
-        """The variance plane."""
-        plane: Image = self._plane("variance")
-        return plane
-
-    @variance.setter
-    def variance(self, values: Any) -> None:
-        self.frame.planes.subset(self._box).variance = values
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a pixel of the image."""
-        return KINDS[0]
-
-    @property
-    def xy0(self) -> tuple[int, int]:
-        """Column and row of the first pixel in the parent frame."""
-        return (self._box.x0, self._box.y0)
+    def _of(self, kept: Kept, plane: NDArray[Any]) -> NDArray[Any]:
+        """Return these pixels out of a window."""
+        x0, y0 = self.frame.xy0
+        pixels = plane[self._box.shifted_by(-x0 - kept.column, -y0).slices]
+        pixels.flags.writeable = False
+        return pixels
 
     @property
     def bbox(self) -> Box2I:
         """The box of these pixels in the parent frame."""
         return self._box
-
-    @property
-    def width(self) -> int:
-        """Number of columns."""
-        return self._box.width
-
-    @property
-    def height(self) -> int:
-        """Number of rows."""
-        return self._box.height
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Shape, (rows, columns)."""
-        return self._box.shape
 
     def subset(self, box: Box2I) -> MaskedImage:
         """Return the pixels of a box, which are made or read when somebody looks at them."""
@@ -324,11 +232,3 @@ class StreamedPart(MaskedImage):
                 f"box {box.to_section()} reaches outside of the image {self._box.to_section()}"
             )
         return self.frame.subset(box)
-
-    def stored(self) -> tuple[Any, Any, Any]:
-        """Return the pixels of the planes."""
-        return self.frame.planes.subset(self._box).stored()
-
-    def extras(self) -> tuple[Any, Any]:
-        """Return the pixels of mask and variance."""
-        return self.frame.planes.subset(self._box).extras()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfhtisr.images import Box2I, Image, Mask, MaskedImage
+from cfhtisr.images.later_planes import LaterPlanes
 from cfhtisr.isr import conversion, masking
 
 
@@ -58,7 +59,7 @@ class _Strip(MaskedImage):
         return image, mask, self.variance.array
 
 
-class RawFrame(MaskedImage):
+class RawFrame(LaterPlanes):
     """A frame of counts, with what is to be done to them.
 
     Whoever asks for a plane gets it, with all that was noted done; from then on this is an
@@ -191,61 +192,9 @@ class RawFrame(MaskedImage):
     # What a masked image has
 
     @property
-    def image(self) -> Image:
-        """The image plane."""
-        return self.planes.image
-
-    @image.setter
-    def image(self, values: Any) -> None:
-        self.planes.image = values
-
-    @property
-    def mask(self) -> Mask:
-        """The mask plane."""
-        return self.planes.mask
-
-    @mask.setter
-    def mask(self, values: Any) -> None:
-        self.planes.mask = values
-
-    @property
-    def variance(self) -> Image:
-        """The variance plane."""
-        return self.planes.variance
-
-    @variance.setter
-    def variance(self, values: Any) -> None:
-        self.planes.variance = values
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a pixel of the image."""
-        return np.dtype(np.float32)
-
-    @property
-    def xy0(self) -> tuple[int, int]:
-        """Column and row of the first pixel in the parent frame."""
-        return self._counts.xy0 if self._made is None else self._made.xy0
-
-    @property
     def bbox(self) -> Box2I:
         """The box of these pixels in the parent frame."""
         return self._counts.bbox if self._made is None else self._made.bbox
-
-    @property
-    def width(self) -> int:
-        """Number of columns."""
-        return self._counts.width
-
-    @property
-    def height(self) -> int:
-        """Number of rows."""
-        return self._counts.height
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Shape, (rows, columns)."""
-        return self._counts.shape
 
     def subset(self, box: Box2I) -> MaskedImage:
         """Return the pixels of a box, which are made when somebody looks at them."""
@@ -254,18 +203,6 @@ class RawFrame(MaskedImage):
         if not self.bbox.contains(box):
             self._counts.subset(box)  # which refuses
         return RawPart(self, box)
-
-    def stored(self) -> tuple[Any, Any, Any]:
-        """Return the pixels of the planes."""
-        return self.planes.stored()
-
-    def extras(self) -> tuple[Any, Any]:
-        """Return the pixels of mask and variance."""
-        return self.planes.extras()
-
-    def setXY0(self, x0: int, y0: int) -> None:
-        """Move the first pixel to another column and row of the parent frame."""
-        self.planes.setXY0(x0, y0)
 
 
 class RawPart(RawFrame):
