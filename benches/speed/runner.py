@@ -130,6 +130,7 @@ def _one(files: Files, name: str, repeats: int) -> Result:
     words = [sys.executable, "-m", "benches.speed.one", name, "--work", str(files.folder)]
     words += ["--ccds", str(files.ccds), "--repeats", str(repeats)]
     environment = {**os.environ, "CFHTISR_NUM_THREADS": str(CONTENDERS[name].threads)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody compiles modules at each start
     done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr.strip()[-2000:] or f"exit status {done.returncode}")
