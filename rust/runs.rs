@@ -5,6 +5,7 @@ use ndarray::{ArrayView1, ArrayView2, Axis};
 
 use crate::error::{KernelError, same_shape};
 use crate::rows::together;
+use crate::simd::dispatched;
 
 /// Columns `first` to `last`, inclusive, of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,36 +36,54 @@ pub fn of_row(flags: ArrayView1<'_, i32>, bits: i32) -> Vec<Run> {
     of_slice(&together(flags), bits)
 }
 
-/// The runs of one row of a mask whose flags lie side by side.
-#[must_use]
-pub fn of_slice(flags: &[i32], bits: i32) -> Vec<Run> {
-    // Most of a frame is clean, and a chunk is soon seen to be so.
-    const CHUNK: usize = 64;
-    const PART: usize = 8;
-    let mut runs = Vec::new();
-    let mut open = None;
-    for (index, chunk) in flags.chunks(CHUNK).enumerate() {
-        if open.is_none() && chunk.iter().fold(0, |any, flag| any | flag) & bits == 0 {
-            continue;
+/// Pixels that are looked at together.
+const CHUNK: usize = 64;
+
+dispatched! {
+    /// The runs of one row of a mask whose flags lie side by side.
+    #[must_use]
+    pub fn of_slice(flags: &[i32], bits: i32) -> Vec<Run> {
+        let (mut runs, mut open) = (Vec::new(), None);
+        let (chunks, rest) = flags.as_chunks::<CHUNK>();
+        for (index, chunk) in chunks.iter().enumerate() {
+            // Most of a frame is clean, and a chunk is soon seen to be so.
+            let clean = chunk.iter().fold(0, |any, flag| any | flag) & bits == 0;
+            if !clean || open.is_some() {
+                follow(packed(chunk, bits), index * CHUNK, &mut open, &mut runs);
+            }
         }
-        for (part, flags) in chunk.chunks(PART).enumerate() {
-            if open.is_none() && flags.iter().fold(0, |any, flag| any | flag) & bits == 0 {
-                continue;
-            }
-            for (column, flag) in (index * CHUNK + part * PART..).zip(flags) {
-                match (open, flag & bits != 0) {
-                    (None, true) => open = Some(column),
-                    (Some(first), false) => {
-                        runs.push(Run { first, last: column - 1 });
-                        open = None;
-                    }
-                    _ => {}
-                }
-            }
+        let mut last = [0; CHUNK]; // clean beyond the end, where a run that is open ends
+        last[..rest.len()].copy_from_slice(rest);
+        follow(packed(&last, bits), flags.len() - rest.len(), &mut open, &mut runs);
+        runs
+    }
+}
+
+/// A bit for each pixel that shares one with `bits`, the lowest for the first.
+#[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
+#[inline(always)]
+fn packed(flags: &[i32; CHUNK], bits: i32) -> u64 {
+    let mut bytes = [0; CHUNK];
+    bytes.iter_mut().zip(flags).for_each(|(byte, flag)| *byte = u8::from(flag & bits != 0));
+    let (parts, _) = bytes.as_chunks::<8>();
+    // The product brings the eight bits, a byte apart, side by side to the top.
+    let pack = |part: &[u8; 8]| u64::from_le_bytes(*part).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    parts.iter().rev().fold(0, |word, part| word << 8 | pack(part))
+}
+
+/// Close and open runs where the bits of the pixels from column `from` on change.
+#[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
+#[inline(always)]
+fn follow(word: u64, from: usize, open: &mut Option<usize>, runs: &mut Vec<Run>) {
+    let mut changes = word ^ (word << 1 | u64::from(open.is_some()));
+    while changes != 0 {
+        let column = from + changes.trailing_zeros() as usize;
+        changes &= changes - 1;
+        match open.take() {
+            Some(first) => runs.push(Run { first, last: column - 1 }),
+            None => *open = Some(column),
         }
     }
-    runs.extend(open.map(|first| Run { first, last: flags.len() - 1 }));
-    runs
 }
 
 /// The runs of every row that a list of boxes covers, kept once for rows that are alike.

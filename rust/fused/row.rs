@@ -29,6 +29,8 @@ pub(super) struct Row {
     any: i32,
     /// Whether image and variance are known to be finite.
     finite: bool,
+    /// The flags of all its pixels that have any, and how many those are, if they are known.
+    alike: Option<(i32, usize)>,
     /// Whether it can only be finished when another row is there.
     pub waits: bool,
     /// Runs of the bit that grows, before it grew.
@@ -52,6 +54,7 @@ impl Row {
         self.y = y;
         self.any = 0;
         self.finite = false;
+        self.alike = None;
         self.waits = false;
         self.runs.clear();
     }
@@ -172,21 +175,25 @@ impl Row {
         }
     }
 
-    pub fn repair(&mut self, runs: &[Run], options: Options) -> Result<(), WantsMore> {
+    /// Interpolate over runs, and give them `bits` as well as the flag of the options.
+    pub fn repair(&mut self, runs: &[Run], bits: i32, options: Options) -> Result<(), WantsMore> {
         if runs.is_empty() {
             return Ok(());
         }
-        self.any |= options.flag;
-        repair::repair(&mut self.image, &mut self.mask, &mut self.variance, runs, options)?;
-        let mut parts = runs.iter().map(|run| run.first..run.last + 1);
-        self.finite = self.finite
-            && parts.all(|part| finite(&self.image[part.clone()], &self.variance[part]));
+        let flag = bits | options.flag;
+        let pixels = runs.iter().map(|run| run.width()).sum();
+        self.alike = (self.any == 0).then_some((flag, pixels));
+        self.any |= flag;
+        let options = Options { flag, ..options };
+        let Self { image, mask, variance, .. } = self;
+        self.finite &= repair::repair(image, mask, variance, runs, options)?;
         Ok(())
     }
 
     pub fn copy(&mut self, from: &(Vec<f32>, Vec<f32>), flag: i32) {
         self.any |= flag;
         self.finite = false;
+        self.alike = None;
         repair::copy(&mut self.image, &mut self.mask, &mut self.variance, from, flag);
     }
 
@@ -203,8 +210,7 @@ impl Row {
         }
         let mut near = std::mem::take(&mut self.near);
         runs::join(&mut near); // what the row had itself is among them
-        self.flag(&near, bits);
-        self.repair(&near, options)
+        self.repair(&near, bits, options)
     }
 
     /// Flag pixels without a number, repair them, and return how many there were.
@@ -223,13 +229,19 @@ impl Row {
                 count += 1;
             }
         }
-        self.any |= bits;
-        self.repair(&runs::of_slice(&self.mask, bits), options)?;
+        self.any |= bits; // before it is asked whether there were none
+        self.repair(&runs::of_slice(&self.mask, bits), bits, options)?;
         Ok(count)
     }
 
     /// Count the pixels that have each bit, and see whether one has a bit without another.
     pub fn count(&self, counts: &mut [u64; 32], (bits, without): (i32, i32), watched: &mut bool) {
+        if let Some((flags, pixels)) = self.alike {
+            let has = |bit: usize| flags >> bit & 1 != 0;
+            (0..32).filter(|bit| has(*bit)).for_each(|bit| counts[bit] += pixels as u64);
+            *watched |= has_without(&[flags], bits, without);
+            return;
+        }
         if self.any != 0 {
             count_bits(&self.mask, counts);
         }
@@ -269,11 +281,6 @@ dispatched! {
         let odd = |sum: u32, pixel: &f32| sum | u32::from(!pixel.is_finite());
         image.iter().fold(0, odd) | variance.iter().fold(0, odd) == 0
     }
-}
-
-/// Whether the pixels of a run are, which are too few for what looks at rows.
-fn finite(image: &[f32], variance: &[f32]) -> bool {
-    image.iter().chain(variance).all(|value| value.is_finite())
 }
 
 /// The rows that are looked at together, in a place for each.
