@@ -86,6 +86,36 @@ fn follow(word: u64, from: usize, open: &mut Option<usize>, runs: &mut Vec<Run>)
     }
 }
 
+/// Columns of a row, a bit for each.
+#[derive(Debug, Clone, Default)]
+pub struct Columns(Vec<u64>);
+
+impl Columns {
+    /// Add those of a run.
+    pub fn add(&mut self, run: Run) {
+        let (from, to) = (run.first / CHUNK, run.last / CHUNK);
+        if self.0.len() <= to {
+            self.0.resize(to + 1, 0);
+        }
+        for (word, bits) in self.0[from..=to].iter_mut().enumerate() {
+            let low = if word == 0 { run.first % CHUNK } else { 0 };
+            let high = if from + word == to { run.last % CHUNK } else { CHUNK - 1 };
+            *bits |= u64::MAX >> (CHUNK - 1 - high) & u64::MAX << low;
+        }
+    }
+
+    /// Their runs, in order and joined where they touch; there is none left then.
+    pub fn take_runs(&mut self) -> Vec<Run> {
+        let (mut runs, mut open) = (Vec::new(), None);
+        for (index, word) in self.0.iter_mut().enumerate() {
+            follow(std::mem::take(word), index * CHUNK, &mut open, &mut runs);
+        }
+        let end = self.0.len() * CHUNK;
+        runs.extend(open.map(|first| Run { first, last: end - 1 }));
+        runs
+    }
+}
+
 /// The runs of every row that a list of boxes covers, kept once for rows that are alike.
 #[derive(Debug, Clone)]
 pub struct BoxRuns {
