@@ -204,3 +204,48 @@ fn clip(first: i32, last: i32, length: usize) -> Option<Run> {
     let first = usize::try_from(first).unwrap_or(0); // begins before the frame
     (first < end).then(|| Run { first, last: end - 1 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Columns, Run, join, of_slice};
+
+    /// Pseudo-random runs of a row of 200 columns.
+    fn some(seed: usize) -> Vec<Run> {
+        let mut state = seed;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % below
+        };
+        let mut run = || {
+            let first = next(200);
+            Run { first, last: (first + next(90)).min(199) }
+        };
+        (0..seed % 7).map(|_| run()).collect()
+    }
+
+    #[test]
+    fn columns_join_the_runs_that_they_are_given() {
+        let mut columns = Columns::default();
+        for seed in 0..300 {
+            let mut wanted = some(seed);
+            wanted.iter().for_each(|run| columns.add(*run));
+            join(&mut wanted);
+            assert_eq!(columns.take_runs(), wanted);
+        }
+    }
+
+    #[test]
+    fn the_runs_of_a_row_are_those_that_were_flagged() {
+        for seed in 0..300 {
+            let mut wanted = some(seed);
+            let mut flags = [1; 200];
+            for run in &wanted {
+                flags[run.first..=run.last].iter_mut().for_each(|flag| *flag |= i32::MIN);
+            }
+            join(&mut wanted);
+            assert_eq!(of_slice(&flags, i32::MIN), wanted);
+        }
+        assert_eq!(of_slice(&[2; 64], 3), [Run { first: 0, last: 63 }]);
+        assert_eq!(of_slice(&[], 1), []);
+    }
+}

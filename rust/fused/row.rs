@@ -14,7 +14,7 @@ use crate::interpolation::Options;
 use crate::interpolation::row::{self as repair, WantsMore};
 use crate::masking::{Shape, widen_row};
 use crate::rows::together;
-use crate::runs::{self, Run};
+use crate::runs::{self, Columns, Run};
 use crate::simd::dispatched;
 use crate::variance::{Numbers, write_row, write_row_v17, write_row_with_bias};
 
@@ -208,8 +208,7 @@ impl Row {
         if self.near.is_empty() {
             return Ok(());
         }
-        let mut near = std::mem::take(&mut self.near);
-        runs::join(&mut near); // what the row had itself is among them
+        let near = std::mem::take(&mut self.near); // what the row had itself is among them
         self.repair(&near, bits, options)
     }
 
@@ -284,30 +283,37 @@ dispatched! {
 }
 
 /// The rows that are looked at together, in a place for each.
-pub(super) struct Ring(Vec<Row>);
+pub(super) struct Ring {
+    rows: Vec<Row>,
+    reached: Columns,
+}
 
 impl Ring {
     pub fn new(reach: usize, width: usize) -> Self {
-        Self((0..=2 * reach).map(|_| Row::new(width)).collect())
+        let rows = (0..=2 * reach).map(|_| Row::new(width)).collect();
+        Self { rows, reached: Columns::default() }
     }
 
     pub fn at(&mut self, y: usize) -> &mut Row {
-        let count = self.0.len();
-        &mut self.0[y % count]
+        let count = self.rows.len();
+        &mut self.rows[y % count]
     }
 
     /// The columns that flags of the rows near `y` reach when they grow.
-    pub fn stretches(&self, y: usize, radius: usize, frame: (usize, usize)) -> Vec<Run> {
+    pub fn stretches(&mut self, y: usize, radius: usize, frame: (usize, usize)) -> Vec<Run> {
         let reach = radius.min(frame.0);
         let rows = y.saturating_sub(reach)..frame.0.min(y + reach + 1);
-        let mut near = Vec::new();
+        let mut clean = true;
         for source in rows {
             let half = Shape::Diamond.half_width(radius, y.abs_diff(source));
-            near.extend(self.0[source % self.0.len()].runs.iter().map(|run| Run {
-                first: run.first.saturating_sub(half),
-                last: (run.last + half).min(frame.1 - 1),
-            }));
+            for run in &self.rows[source % self.rows.len()].runs {
+                clean = false;
+                self.reached.add(Run {
+                    first: run.first.saturating_sub(half),
+                    last: (run.last + half).min(frame.1 - 1),
+                });
+            }
         }
-        near
+        if clean { Vec::new() } else { self.reached.take_runs() }
     }
 }
