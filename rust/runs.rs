@@ -228,7 +228,9 @@ mod tests {
         let mut columns = Columns::default();
         for seed in 0..300 {
             let mut wanted = some(seed);
-            wanted.iter().for_each(|run| columns.add(*run));
+            for run in &wanted {
+                columns.add(*run);
+            }
             join(&mut wanted);
             assert_eq!(columns.take_runs(), wanted);
         }
