@@ -220,8 +220,8 @@ impl<'a> Shared<'a> {
         }
         if let Some((index, boxes)) = &self.plan.boxes {
             let runs = boxes.runs.of(row.y);
-            row.flag(runs, boxes.bits);
             if boxes.copying.contains_key(&row.y) {
+                row.flag(runs, boxes.bits);
                 row.waits = true;
             } else {
                 if inside && boxes.copied.contains(&row.y) {
@@ -234,7 +234,7 @@ impl<'a> Shared<'a> {
                         Err(WantsMore) => self.stop(*index),
                     }
                 }
-                self.check(*index, row.repair(runs, boxes.options));
+                self.check(*index, row.repair(runs, boxes.bits, boxes.options));
             }
         }
         if let Some((_, grown)) = &self.plan.grown {

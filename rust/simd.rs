@@ -192,6 +192,8 @@ unsafe fn stream_lines<T: Word>(from: &[T], to: &mut [T]) {
     const LINE: usize = 64; // bytes that leave the processor together
     let ahead = to.as_ptr().align_offset(LINE).min(to.len());
     let lines = (to.len() - ahead) / (2 * LANES) * (2 * LANES);
+    // The line that this row shares with the next is read before it is written: let it come.
+    prefetch(&to[ahead + lines..]);
     to[..ahead].copy_from_slice(&from[..ahead]);
     for at in (ahead..ahead + lines).step_by(2 * LANES) {
         // SAFETY: `at + 16` words lie inside of both slices, and `to[at]` begins a line.

@@ -157,9 +157,11 @@ impl<'a> Stretch<'a> {
         for at in (0..self.columns.len()).step_by(BLOCK) {
             let count = BLOCK.min(self.columns.len() - at);
             let Planes { image, mask, variance } = row.part(at..at + count);
+            let mut next_counts: &[u16] = &[];
             if let Some((counts, corner)) = &raw {
                 let from = self.columns.start + at - corner;
                 seen.any |= counts.convert(from, image, mask);
+                next_counts = counts.next_block(from, count);
             }
             let frames = Frames {
                 bias: bias.block(at, count),
@@ -168,6 +170,7 @@ impl<'a> Stretch<'a> {
                 flat: flat[0].block(at, count),
                 spreads: spreads.then(|| [dark[1].block(at, count), flat[1].block(at, count)]),
                 next: [&bias, &spread, &dark[0], &flat[0]].map(|line| line.next_block(at, count)),
+                next_counts,
             };
             seen.finite &= reduce(image, variance, frames, self.numbers);
         }

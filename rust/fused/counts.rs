@@ -1,13 +1,13 @@
 //! A row of raw counts on its way to values.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use ndarray::{ArrayView1, Axis};
 
 use super::operation::{Operation, Step};
 use crate::conversion::{convert_row, lower_row};
 use crate::rows::together;
-use crate::simd;
 
 pub(super) struct Counts<'s, 'a> {
     pixels: Cow<'a, [u16]>,
@@ -42,13 +42,10 @@ impl<'s, 'a> Counts<'s, 'a> {
 
     /// Make the pixels from column `from` of the step on; return all bits that some of them have.
     pub fn convert(&self, from: usize, image: &mut [f32], mask: &mut [i32]) -> i32 {
-        let to = from + image.len();
-        let columns =
-            if self.flip_x { self.pixels.len() - to..self.pixels.len() - from } else { from..to };
+        let columns = self.columns(from, image.len());
         let mut levels =
             self.levels.iter().map(|level| level[if level.len() == 1 { 0 } else { self.row }]);
         let first = levels.next().unwrap_or(0.0); // which changes no count
-        simd::prefetch(self.next.get(columns.clone()).unwrap_or_default());
         let counts = &self.pixels[columns];
         let any = convert_row(counts, image, mask, self.thresholds, self.flags, first);
         levels.for_each(|level| lower_row(image, level));
@@ -57,5 +54,16 @@ impl<'s, 'a> Counts<'s, 'a> {
             mask.reverse();
         }
         any
+    }
+
+    /// Those of the next row from which it will make so many pixels; none if they are not at hand.
+    pub fn next_block(&self, from: usize, count: usize) -> &'a [u16] {
+        self.next.get(self.columns(from, count)).unwrap_or_default()
+    }
+
+    /// Where the counts are of which pixels from column `from` of the step on are made.
+    fn columns(&self, from: usize, count: usize) -> Range<usize> {
+        let to = from + count;
+        if self.flip_x { self.pixels.len() - to..self.pixels.len() - from } else { from..to }
     }
 }

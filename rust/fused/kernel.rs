@@ -21,6 +21,8 @@ pub(super) struct Frames<'a> {
     pub spreads: Option<[&'a [f32]; 2]>,
     /// What will be wanted soon.
     pub next: [&'a [f32]; 4],
+    /// Raw counts that will be.
+    pub next_counts: &'a [u16],
 }
 
 /// By what they are multiplied.
@@ -97,6 +99,9 @@ fn each(
             if let Some(next) = next.get(at..at + PART) {
                 simd::prefetch(next);
             }
+        }
+        if let Some(next) = frames.next_counts.get(at..at + PART) {
+            simd::prefetch(next);
         }
         part(planes, &mut largest, (frames, spreads), at, numbers);
         at += PART;
@@ -202,6 +207,7 @@ mod tests {
                             flat: &flat,
                             spreads,
                             next: [&[], &bias, &dark, &flat],
+                            next_counts: &[],
                         };
                         let numbers = Numbers {
                             variance: numbers,

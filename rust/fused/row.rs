@@ -14,7 +14,7 @@ use crate::interpolation::Options;
 use crate::interpolation::row::{self as repair, WantsMore};
 use crate::masking::{Shape, widen_row};
 use crate::rows::together;
-use crate::runs::{self, Run};
+use crate::runs::{self, Columns, Run};
 use crate::simd::dispatched;
 use crate::variance::{Numbers, write_row, write_row_v17, write_row_with_bias};
 
@@ -29,6 +29,8 @@ pub(super) struct Row {
     any: i32,
     /// Whether image and variance are known to be finite.
     finite: bool,
+    /// The flags of all its pixels that have any, and how many those are, if they are known.
+    alike: Option<(i32, usize)>,
     /// Whether it can only be finished when another row is there.
     pub waits: bool,
     /// Runs of the bit that grows, before it grew.
@@ -52,6 +54,7 @@ impl Row {
         self.y = y;
         self.any = 0;
         self.finite = false;
+        self.alike = None;
         self.waits = false;
         self.runs.clear();
     }
@@ -172,21 +175,25 @@ impl Row {
         }
     }
 
-    pub fn repair(&mut self, runs: &[Run], options: Options) -> Result<(), WantsMore> {
+    /// Interpolate over runs, and give them `bits` as well as the flag of the options.
+    pub fn repair(&mut self, runs: &[Run], bits: i32, options: Options) -> Result<(), WantsMore> {
         if runs.is_empty() {
             return Ok(());
         }
-        self.any |= options.flag;
-        repair::repair(&mut self.image, &mut self.mask, &mut self.variance, runs, options)?;
-        let mut parts = runs.iter().map(|run| run.first..run.last + 1);
-        self.finite = self.finite
-            && parts.all(|part| finite(&self.image[part.clone()], &self.variance[part]));
+        let flag = bits | options.flag;
+        let pixels = runs.iter().map(|run| run.width()).sum();
+        self.alike = (self.any == 0).then_some((flag, pixels));
+        self.any |= flag;
+        let options = Options { flag, ..options };
+        let Self { image, mask, variance, .. } = self;
+        self.finite &= repair::repair(image, mask, variance, runs, options)?;
         Ok(())
     }
 
     pub fn copy(&mut self, from: &(Vec<f32>, Vec<f32>), flag: i32) {
         self.any |= flag;
         self.finite = false;
+        self.alike = None;
         repair::copy(&mut self.image, &mut self.mask, &mut self.variance, from, flag);
     }
 
@@ -201,10 +208,8 @@ impl Row {
         if self.near.is_empty() {
             return Ok(());
         }
-        let mut near = std::mem::take(&mut self.near);
-        runs::join(&mut near); // what the row had itself is among them
-        self.flag(&near, bits);
-        self.repair(&near, options)
+        let near = std::mem::take(&mut self.near); // what the row had itself is among them
+        self.repair(&near, bits, options)
     }
 
     /// Flag pixels without a number, repair them, and return how many there were.
@@ -223,13 +228,19 @@ impl Row {
                 count += 1;
             }
         }
-        self.any |= bits;
-        self.repair(&runs::of_slice(&self.mask, bits), options)?;
+        self.any |= bits; // before it is asked whether there were none
+        self.repair(&runs::of_slice(&self.mask, bits), bits, options)?;
         Ok(count)
     }
 
     /// Count the pixels that have each bit, and see whether one has a bit without another.
     pub fn count(&self, counts: &mut [u64; 32], (bits, without): (i32, i32), watched: &mut bool) {
+        if let Some((flags, pixels)) = self.alike {
+            let has = |bit: usize| flags >> bit & 1 != 0;
+            (0..32).filter(|bit| has(*bit)).for_each(|bit| counts[bit] += pixels as u64);
+            *watched |= has_without(&[flags], bits, without);
+            return;
+        }
         if self.any != 0 {
             count_bits(&self.mask, counts);
         }
@@ -271,36 +282,38 @@ dispatched! {
     }
 }
 
-/// Whether the pixels of a run are, which are too few for what looks at rows.
-fn finite(image: &[f32], variance: &[f32]) -> bool {
-    image.iter().chain(variance).all(|value| value.is_finite())
-}
-
 /// The rows that are looked at together, in a place for each.
-pub(super) struct Ring(Vec<Row>);
+pub(super) struct Ring {
+    rows: Vec<Row>,
+    reached: Columns,
+}
 
 impl Ring {
     pub fn new(reach: usize, width: usize) -> Self {
-        Self((0..=2 * reach).map(|_| Row::new(width)).collect())
+        let rows = (0..=2 * reach).map(|_| Row::new(width)).collect();
+        Self { rows, reached: Columns::default() }
     }
 
     pub fn at(&mut self, y: usize) -> &mut Row {
-        let count = self.0.len();
-        &mut self.0[y % count]
+        let count = self.rows.len();
+        &mut self.rows[y % count]
     }
 
     /// The columns that flags of the rows near `y` reach when they grow.
-    pub fn stretches(&self, y: usize, radius: usize, frame: (usize, usize)) -> Vec<Run> {
+    pub fn stretches(&mut self, y: usize, radius: usize, frame: (usize, usize)) -> Vec<Run> {
         let reach = radius.min(frame.0);
         let rows = y.saturating_sub(reach)..frame.0.min(y + reach + 1);
-        let mut near = Vec::new();
+        let mut clean = true;
         for source in rows {
             let half = Shape::Diamond.half_width(radius, y.abs_diff(source));
-            near.extend(self.0[source % self.0.len()].runs.iter().map(|run| Run {
-                first: run.first.saturating_sub(half),
-                last: (run.last + half).min(frame.1 - 1),
-            }));
+            for run in &self.rows[source % self.rows.len()].runs {
+                clean = false;
+                self.reached.add(Run {
+                    first: run.first.saturating_sub(half),
+                    last: (run.last + half).min(frame.1 - 1),
+                });
+            }
         }
-        near
+        if clean { Vec::new() } else { self.reached.take_runs() }
     }
 }

@@ -3,7 +3,7 @@
 use ndarray::{ArrayView1, ArrayViewMut1};
 
 use super::EDGE;
-use super::weights::{Weights, exact};
+use super::weights::{Weights, between, exact};
 use crate::runs::Run;
 
 /// What stands in where nothing is known: a value and its variance.
@@ -101,54 +101,97 @@ pub fn repair(
     }
 }
 
-/// Repair the runs that have two usable pixels on each side; return the others.
+/// What [`repair_alone`] did.
+pub struct Done {
+    /// The runs that it did not repair.
+    pub left: Vec<Run>,
+    /// Whether all that it wrote is finite.
+    pub finite: bool,
+}
+
+/// Repair and flag the runs that have two usable pixels on each side, if they are not too wide.
 ///
 /// That is what [`repair`] makes of them: what lies beyond those pixels has no say in a run.
-pub fn repair_alone(image: &mut [f32], variance: &mut [f32], runs: &[Run]) -> Vec<Run> {
-    let mut left = Vec::new();
+pub fn repair_alone(
+    image: &mut [f32],
+    mask: &mut [i32],
+    variance: &mut [f32],
+    runs: &[Run],
+    bits: i32,
+) -> Done {
+    let mut done = Done { left: Vec::new(), finite: true };
     let mut free_from = 2; // the first column of a run to which two pixels are left
     for (index, &run) in runs.iter().enumerate() {
         let free_to = runs.get(index + 1).map_or(image.len(), |next| next.first);
         let alone = run.first >= free_from && run.last + 2 < free_to;
         free_from = run.last + 3;
-        let columns = [run.first.wrapping_sub(2), run.first.wrapping_sub(1)]
-            .into_iter()
-            .chain([run.last + 1, run.last + 2]);
-        if !alone || !columns.clone().all(|column| usable(image[column], variance[column])) {
-            left.push(run);
-            continue;
-        }
-        let mut sites = [[0.0; 2]; 4];
-        for (site, column) in sites.iter_mut().zip(columns) {
-            *site = [f64::from(image[column]), f64::from(variance[column])];
-        }
-        for column in run.first..=run.last {
-            let weights = exact(2, 2, run.width(), column - run.first);
-            let value = combine(|site| Some(sites[site]), &weights);
-            image[column] = value.image;
-            variance[column] = value.variance;
+        let columns = run.first.wrapping_sub(2)..run.last + 3;
+        let finite = if alone {
+            let around = (&mut image[columns.clone()], &mut variance[columns]);
+            predict_between(around, &mut mask[run.first..=run.last], bits)
+        } else {
+            None
+        };
+        match finite {
+            Some(finite) => done.finite &= finite,
+            None => done.left.push(run),
         }
     }
-    left
+    done
+}
+
+/// Repair and flag all but the two pixels at each end; return whether the results are finite.
+///
+/// Nothing is done if those are not usable, or too far apart.
+fn predict_between(
+    (image, variance): (&mut [f32], &mut [f32]),
+    mask: &mut [i32],
+    bits: i32,
+) -> Option<bool> {
+    let [a, b, image @ .., c, d] = image else { return None };
+    let [va, vb, variance @ .., vc, vd] = variance else { return None };
+    let weights = between(mask.len())?;
+    let ends = [[*a, *va], [*b, *vb], [*c, *vc], [*d, *vd]];
+    if !ends.iter().fold(true, |all, [image, variance]| all & usable(*image, *variance)) {
+        return None;
+    }
+    let sites = ends.map(|site| site.map(f64::from));
+    let least = least(sites);
+    let mut finite = true;
+    for (((image, variance), flag), weights) in
+        image.iter_mut().zip(variance).zip(mask).zip(weights)
+    {
+        let value = combine(sites, least, weights);
+        (*image, *variance) = (value.image, value.variance);
+        *flag |= bits;
+        finite &= usable(value.image, value.variance);
+    }
+    Some(finite)
 }
 
 /// Predict a pixel and its variance, which is never below the least of its neighbours'.
 fn predict(gap: Run, column: usize, sites: &[Option<[f64; 2]>; 4]) -> StandIn {
     let [left, right] = [&sites[..2], &sites[2..]].map(|side| side.iter().flatten().count());
     let weights = exact(left, right, gap.width(), column - gap.first);
-    combine(|site| sites[site], &weights)
+    let least = least(sites.iter().copied().flatten());
+    // A site that is not in play has weight 0.
+    combine(sites.map(Option::unwrap_or_default), least, &weights)
 }
 
-/// The sum of what the neighbours have, and of their variances.
+/// The least variance.
+fn least(sites: impl IntoIterator<Item = [f64; 2]>) -> f64 {
+    sites.into_iter().map(|values| values[1]).fold(f64::INFINITY, f64::min)
+}
+
+/// The sum of what the neighbours have, and of their variances, of which `least` is the least.
 #[inline]
-fn combine(sites: impl Fn(usize) -> Option<[f64; 2]>, weights: &Weights) -> StandIn {
+fn combine(sites: [[f64; 2]; 4], least: f64, weights: &Weights) -> StandIn {
     // Summed in pairs, so that a mirrored row gives the mirrored result to the last bit.
-    let sum = |plane: usize| {
-        let term = |site: usize| sites(site).map_or(0.0, |values| weights[site] * values[plane]);
+    let [image, variance] = [0, 1].map(|plane| {
+        let term = |site: usize| weights[site] * sites[site][plane];
         (term(0) + term(3)) + (term(1) + term(2))
-    };
-    let least = (0..4).filter_map(&sites).map(|values| values[1]).fold(f64::INFINITY, f64::min);
+    });
     #[allow(clippy::cast_possible_truncation, reason = "the results are pixel values again")]
-    let value = StandIn { image: sum(0) as f32, variance: sum(1).max(least).max(0.0) as f32 };
+    let value = StandIn { image: image as f32, variance: variance.max(least).max(0.0) as f32 };
     value
 }

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView1;
 
-use super::closed_form::{self, StandIn};
+use super::closed_form::{self, Done, StandIn};
 use super::{Options, holes, reference};
 use crate::runs::Run;
 
@@ -14,15 +14,17 @@ pub(crate) struct WantsMore;
 const NONE: StandIn = StandIn { image: f32::NAN, variance: f32::NAN };
 
 /// Interpolate over the runs of a row and flag them; see [`super::interpolate_boxes`].
+///
+/// Return whether the results are finite.
 pub(crate) fn repair(
     image: &mut [f32],
     mask: &mut [i32],
     variance: &mut [f32],
     runs: &[Run],
     options: Options,
-) -> Result<(), WantsMore> {
+) -> Result<bool, WantsMore> {
     if runs.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let Options { use_edge, .. } = options;
     if options.reference {
@@ -31,22 +33,25 @@ pub(crate) fn repair(
         }
         reference::repair(image.into(), runs, NONE.image, use_edge);
         reference::repair(variance.into(), runs, NONE.variance, use_edge);
+        flag(mask, runs, options.flag);
+        Ok(finite(image, variance, runs))
     } else {
         let width = image.len();
-        let left = closed_form::repair_alone(image, variance, runs);
+        let Done { left, finite: alone } =
+            closed_form::repair_alone(image, mask, variance, runs, options.flag);
         if left.is_empty() {
-            flag(mask, runs, options.flag);
-            return Ok(());
+            return Ok(alone);
         }
         let gaps = closed_form::gaps((&*image).into(), (&*variance).into(), &left);
         let hopeless = gaps.first().is_some_and(|gap| gap.width() == width);
         if hopeless || closed_form::needs_fallback(&gaps, width, use_edge) {
             return Err(WantsMore);
         }
-        closed_form::repair(image.into(), variance.into(), &left, &gaps, NONE, use_edge);
+        let (to, spread) = ((&mut *image).into(), (&mut *variance).into());
+        closed_form::repair(to, spread, &left, &gaps, NONE, use_edge);
+        flag(mask, &left, options.flag);
+        Ok(alone && finite(image, variance, &left))
     }
-    flag(mask, runs, options.flag);
-    Ok(())
 }
 
 /// What a row without a good pixel copies from this one; `runs` are still to be repaired here.
@@ -82,6 +87,11 @@ pub(crate) fn copy(
         *v = if *from < 0.0 { 0.0 } else { *from };
     }
     flag(mask, &[Run { first: 0, last: mask.len() - 1 }], bits);
+}
+
+fn finite(image: &[f32], variance: &[f32], runs: &[Run]) -> bool {
+    let mut columns = runs.iter().flat_map(|run| run.first..=run.last);
+    columns.all(|column| closed_form::usable(image[column], variance[column]))
 }
 
 fn flag(mask: &mut [i32], runs: &[Run], bits: i32) {

@@ -55,6 +55,15 @@ pub fn exact(left: usize, right: usize, width: usize, pixel: usize) -> Weights {
     }
 }
 
+/// The [`exact`] weights of all pixels of a run that has two neighbours on each side.
+///
+/// None if the run is too wide for them to be at hand.
+#[must_use]
+pub fn between(width: usize) -> Option<&'static [Weights]> {
+    let begin = width * width.checked_sub(1)? / 2;
+    (width <= WIDEST).then(|| &EXACT.0[2][2][begin..begin + width])
+}
+
 /// The weights as the reference has them: to 4 decimals, and of runs of 11 pixels and more only
 /// those of 6 pixels at each end and one more for all between.
 #[must_use]
@@ -149,7 +158,7 @@ fn eliminate(mut rows: Vec<Vec<f64>>) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{WIDEST, exact, rounded};
+    use super::{WIDEST, between, exact, rounded};
 
     fn same(weights: [f64; 4], wanted: [f64; 4]) -> bool {
         weights.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-15)
@@ -162,6 +171,15 @@ mod tests {
         assert!(same(rounded(0, 2, 4, 3), [0.0, 0.0, 1.4288, -0.4288]));
         assert!(same(rounded(1, 2, 500, 250), [0.0, 0.4707, 0.2646, 0.2646]));
         assert!(same(rounded(2, 2, 500, 3), [0.2158, 0.2899, 0.2472, 0.2472]));
+    }
+
+    #[test]
+    fn weights_between_neighbours_are_the_exact_ones() {
+        for width in 1..=WIDEST {
+            let wanted: Vec<_> = (0..width).map(|pixel| exact(2, 2, width, pixel)).collect();
+            assert_eq!(between(width), Some(&wanted[..]));
+        }
+        assert_eq!([between(0), between(WIDEST + 1)], [None; 2]);
     }
 
     #[test]
