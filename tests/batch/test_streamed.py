@@ -14,7 +14,8 @@ from cfhtisr.images.streamed_frame import StreamedFrame
 from cfhtisr.io.atomic import AtomicFile
 from cfhtisr.io.exposure_file import read_exposure
 from cfhtisr.io.streamed_product import StreamedProduct
-from cfhtisr.isr.fused import Batch, Immediate
+from cfhtisr.isr.fused import Batch
+from cfhtisr.isr.immediate import Immediate
 from cfhtisr.tasks.cfht import CfhtIsrTask
 from small_sets import CCDS, calibrations, contents, run, small_set
 

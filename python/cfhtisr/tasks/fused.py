@@ -14,7 +14,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from cfhtisr.images import Exposure, MaskedImage
-from cfhtisr.isr.fused import Batch, Immediate
+from cfhtisr.isr.fused import Batch
+from cfhtisr.isr.immediate import Immediate
 
 if TYPE_CHECKING:
     from cfhtisr.tasks.steps import Step

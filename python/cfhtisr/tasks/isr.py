@@ -115,7 +115,7 @@ class IsrTask(
         card. Set it to False to have each done at its own time.
     keepsStatistics : bool
         Whether ``config.qa.saveStats`` holds for the variance too, whose statistics go nowhere
-        but into the metadata of the task, and want the pixels as they are between two steps.
+        but into the metadata of the task, and take some looks at all pixels.
     """
 
     ConfigClass: ClassVar[Any] = IsrTaskConfig
