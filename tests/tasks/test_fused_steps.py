@@ -213,6 +213,22 @@ def test_statistics_are_of_the_pixels_between_two_steps():
     assert sum("VARIANCE" in name for name in got) == 4
 
 
+def test_planes_of_a_run_serve_the_next():
+    task, notes, planes = IsrTask(config=plain()), [], []
+    for _ in range(2):
+        task.run(small_ccd.raw(), **small_ccd.calibrations())
+        notes.append(texts(task.metadata))
+        planes.append({id(plane) for plane in task._scratch})
+        for plane in task._scratch:
+            plane[...] = np.nan
+    assert notes[1] == notes[0]
+    assert planes[1] == planes[0]
+    assert len(planes[0]) == 2
+    task._scratch = [np.zeros((1, 1), np.float32)]
+    task.run(small_ccd.raw(), **small_ccd.calibrations())
+    assert texts(task.metadata) == notes[0]
+
+
 def test_a_frame_that_is_not_assembled_is_an_ordinary_one():
     config = plain()
     config.doAssembleCcd = config.doBias = config.doDark = config.doFlat = config.doDefect = False

@@ -6,6 +6,7 @@ of `Immediate`, and gives the same bits.
 
 __all__ = ["Batch"]
 
+import contextlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -41,6 +42,8 @@ class Batch(Immediate):
         Rows that a thread takes at a time; no result depends on it.
     out : MaskedImage, optional
         What the first CCD that is assembled is written to.
+    scratch : list of ndarray, optional
+        Planes that batches before this one are done with; so are those of this one in the end.
 
     Examples
     --------
@@ -54,8 +57,14 @@ class Batch(Immediate):
     array([[ 500., 1100.]], dtype=float32)
     """
 
-    def __init__(self, height: int = _HEIGHT, out: MaskedImage | None = None) -> None:
+    def __init__(
+        self,
+        height: int = _HEIGHT,
+        out: MaskedImage | None = None,
+        scratch: list[NDArray[np.float32]] | None = None,
+    ) -> None:
         super().__init__(out)
+        self._scratch = [] if scratch is None else scratch
         self._height = height
         self._frame: Planes | StreamedFrame | None = None
         self._fresh = False  # whether what was noted makes all pixels of the frame
@@ -119,6 +128,7 @@ class Batch(Immediate):
             said = alone[index]()
         for use, kept in looks:
             use(kept)
+            self._scratch.append(kept)
         if count == len(steps):
             self._seen = seen
         return said
@@ -272,7 +282,7 @@ class Batch(Immediate):
         self, planes: MaskedImage, use: Callable[[NDArray[np.float32]], object]
     ) -> None:
         """Note that the variance as it is now is to be kept for ``use``."""
-        kept = np.empty(planes.shape, np.float32)
+        kept = self._plane(planes.shape)
         if self._note("keep", self._changed(planes), kept):
             self._looks.append((use, kept))
         else:
@@ -282,6 +292,14 @@ class Batch(Immediate):
         """Note that runs of flags are to be lengthened."""
         if not self._note("trails", self._changed(planes), Mask.bitmask(plane)):
             super().widen_saturation_trails(planes, plane)
+
+    def _plane(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """Return a plane of any values."""
+        with contextlib.suppress(IndexError):  # another thread may be faster
+            plane = self._scratch.pop()
+            if plane.shape == shape:
+                return plane
+        return np.empty(shape, np.float32)
 
     def subtract_dark(self, planes: MaskedImage, dark: MaskedImage, scale: float) -> None:
         """Note a dark frame."""

@@ -45,7 +45,7 @@ class FusedSteps:
     def __init__(self, task: Any, own: type, out: MaskedImage | None = None) -> None:
         self._task, self._own = task, own
         shown = task._display or not self._has(("debugView", "amplifierBox"))
-        self._batch = Batch(out=out) if task.fused and not shown else None
+        self._batch = Batch(out=out, scratch=task._scratch) if task.fused and not shown else None
         self._alone = Immediate(out)
 
     def __enter__(self) -> "FusedSteps":

@@ -136,6 +136,7 @@ class IsrTask(
         for name in ("assembleCcd", "crosstalk", "strayLight", "fringe", "masking", "vignette"):
             self.makeSubtask(name)
         self.vignettePolygon: Any = None
+        self._scratch: list[Any] = []  # planes of a run that the next one need not make anew
 
     @property
     def is_v17(self) -> bool:
