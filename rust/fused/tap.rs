@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use ndarray::{ArrayViewMut1, ArrayViewMut2, Axis};
+use ndarray::{ArrayViewMut1, ArrayViewMut2, Axis, s};
 
 use super::target::store;
 
@@ -18,13 +18,13 @@ impl<'a> Tap<'a> {
     #[must_use]
     pub fn new(plane: ArrayViewMut2<'a, f32>) -> Self {
         let (shape, mut rest) = (plane.dim(), plane);
-        let rows = (0..shape.0).map(|_| {
-            let empty = ArrayViewMut2::from_shape((0, 0), &mut []).expect("no pixels");
-            let (row, below) = std::mem::replace(&mut rest, empty).split_at(Axis(0), 1);
+        let mut rows = Vec::with_capacity(shape.0);
+        while rest.nrows() > 0 {
+            let (row, below) = rest.split_at(Axis(0), 1);
+            rows.push(Mutex::new(row.index_axis_move(Axis(0), 0)));
             rest = below;
-            Mutex::new(row.index_axis_move(Axis(0), 0))
-        });
-        Self { shape, rows: rows.collect() }
+        }
+        Self { shape, rows }
     }
 
     pub(super) fn shape(&self) -> (usize, usize) {
@@ -34,6 +34,6 @@ impl<'a> Tap<'a> {
     /// Write pixels of a row from column `at` on.
     pub(super) fn put(&self, row: usize, at: usize, values: &[f32]) {
         let mut row = self.rows[row].lock().unwrap_or_else(PoisonError::into_inner);
-        store(values, row.slice_mut(ndarray::s![at..at + values.len()]));
+        store(values, row.slice_mut(s![at..at + values.len()]));
     }
 }
