@@ -12,6 +12,7 @@ mod kernel;
 mod operation;
 mod plan;
 mod row;
+mod tap;
 mod target;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use self::feed::Feeds;
 pub use self::operation::{Operation, Source, Step, Values};
 use self::plan::Plan;
 use self::row::{Ring, Row};
+pub use self::tap::Tap;
 use self::target::{Band, Writer};
 pub use self::target::{FileTarget, Kept, Target};
 use crate::checksum::Sum;

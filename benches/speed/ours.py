@@ -97,7 +97,7 @@ def make_task(*, fused: bool = True, every_step: bool = False) -> CfhtIsrTask:
     config = CfhtIsrTaskConfig()
     for name, value in SETTINGS.items() if not every_step else [("doFringe", False)]:
         setattr(config, name, value)
-    config.qa.saveStats = every_step  # of the pixels between two steps, which then part
+    config.qa.saveStats = every_step  # that of the variance takes time
     task = CfhtIsrTask(config=config)
     task.fused = fused
     return task

@@ -1,4 +1,5 @@
-//! Raw counts, bias, variance, dark and flat, where they follow each other as they usually do.
+//! Raw counts, bias, variance, dark and flat, where they follow each other as they usually do;
+//! and what is kept of the variance before the dark.
 //!
 //! Their image and variance are made block by block, so that they stay next to the processor; the
 //! flags of frames, on which neither depends, are joined afterwards.
@@ -35,6 +36,7 @@ struct Stretch<'a> {
     raw: Option<Numbered<'a>>,
     bias: Option<Numbered<'a>>,
     variance: Numbered<'a>,
+    kept: Option<Numbered<'a>>,
     dark: Option<Numbered<'a>>,
     flat: Numbered<'a>,
 }
@@ -109,8 +111,9 @@ fn rank(step: &Step<'_>) -> Option<usize> {
         Operation::Raw { .. } => Some(1),
         Operation::Bias(_) => Some(2),
         Operation::Variance { .. } => Some(3),
-        Operation::Dark(..) => Some(4),
-        Operation::Flat(..) => Some(5),
+        Operation::Keep(_) => Some(4),
+        Operation::Dark(..) => Some(5),
+        Operation::Flat(..) => Some(6),
         _ => None,
     }
 }
@@ -120,7 +123,7 @@ impl<'a> Stretch<'a> {
         let covers = |(_, step): &Numbered<'_>| {
             step.corner.1 <= columns.start && columns.end <= step.corner.1 + step.shape.1
         };
-        let mut found = [None; 6];
+        let mut found = [None; 7];
         let mut last = 0;
         for (index, step) in (first..).zip(group).filter(covers) {
             let rank = rank(step).filter(|rank| *rank > 0);
@@ -131,7 +134,7 @@ impl<'a> Stretch<'a> {
             found[rank] = Some((index, step));
             last = rank;
         }
-        let [_, raw, bias, Some(step), dark, Some(flat)] = found else { return None };
+        let [_, raw, bias, Some(step), kept, dark, Some(flat)] = found else { return None };
         let Operation::Variance { gain, read_noise, .. } = step.1.operation else { return None };
         let Operation::Flat(_, level) = flat.1.operation else { return None };
         let dark_factors = dark.map_or([-0.0; 2], |(_, dark)| match &dark.operation {
@@ -144,7 +147,7 @@ impl<'a> Stretch<'a> {
             dark: dark_factors,
             flat: 1.0 / level,
         };
-        Some(Self { columns, numbers, raw, bias, variance: step, dark, flat })
+        Some(Self { columns, numbers, raw, bias, variance: step, kept, dark, flat })
     }
 
     fn apply(&self, y: usize, mut row: Planes<'_>, feeds: &Feeds<'_>, seen: &mut Seen) {
@@ -154,6 +157,7 @@ impl<'a> Stretch<'a> {
         let dark = [self.image(self.dark, y, feeds), self.variance(self.dark, y)];
         let flat = [self.image(Some(self.flat), y, feeds), self.variance(Some(self.flat), y)];
         let spreads = dark[1].row.is_some() || flat[1].row.is_some();
+        let mut kept = self.kept.map(|_| [0.0; BLOCK]);
         for at in (0..self.columns.len()).step_by(BLOCK) {
             let count = BLOCK.min(self.columns.len() - at);
             let Planes { image, mask, variance } = row.part(at..at + count);
@@ -172,7 +176,18 @@ impl<'a> Stretch<'a> {
                 next: [&bias, &spread, &dark[0], &flat[0]].map(|line| line.next_block(at, count)),
                 next_counts,
             };
-            seen.finite &= reduce(image, variance, frames, self.numbers);
+            let before = kept.as_mut().map(|kept| &mut kept[..count]);
+            seen.finite &= reduce(image, variance, before, frames, self.numbers);
+            self.keep(y, at, kept.as_ref().map(|kept| &kept[..count]));
+        }
+    }
+
+    /// Keep variances from column `at` of the stretch on.
+    fn keep(&self, y: usize, at: usize, kept: Option<&[f32]>) {
+        if let (Some((_, step)), Some(kept)) = (self.kept, kept)
+            && let Operation::Keep(tap) = &step.operation
+        {
+            tap.put(y, self.columns.start + at - step.corner.1, kept);
         }
     }
 

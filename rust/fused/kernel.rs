@@ -38,22 +38,59 @@ pub(super) struct Numbers {
 dispatched! {
     /// Subtract the bias, write the variance, subtract the dark, divide by the flat.
     ///
-    /// The operations are those of the kernels for one of these, and so is every rounding. Return
-    /// whether all results are finite.
+    /// The operations are those of the kernels for one of these, and so is every rounding. The
+    /// variance as it is written, before the dark, goes to `kept` too. Return whether all results
+    /// are finite.
     pub(super) fn reduce(
         image: &mut [f32],
         variance: &mut [f32],
+        kept: Option<&mut [f32]>,
         frames: Frames<'_>,
         numbers: Numbers,
     ) -> bool {
-        match frames.spreads {
-            Some(spreads) => each(image, variance, frames, spreads, numbers),
-            // Most flats are of level 1; products with a literal are left out when this is compiled.
-            None if numbers.flat.to_bits() == 1.0_f64.to_bits() => {
-                each(image, variance, frames, [Zeros; 2], Numbers { flat: 1.0, ..numbers })
-            }
-            None => each(image, variance, frames, [Zeros; 2], numbers),
+        match kept {
+            Some(kept) => of_level((image, variance), kept, frames, numbers),
+            None => of_level((image, variance), Nowhere, frames, numbers),
         }
+    }
+}
+
+#[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
+#[inline(always)]
+fn of_level(
+    planes: (&mut [f32], &mut [f32]),
+    kept: impl Keeper,
+    frames: Frames<'_>,
+    numbers: Numbers,
+) -> bool {
+    match frames.spreads {
+        Some(spreads) => each(planes, kept, (frames, spreads), numbers),
+        // Most flats are of level 1; products with a literal are left out when this is compiled.
+        None if numbers.flat.to_bits() == 1.0_f64.to_bits() => {
+            each(planes, kept, (frames, [Zeros; 2]), Numbers { flat: 1.0, ..numbers })
+        }
+        None => each(planes, kept, (frames, [Zeros; 2]), numbers),
+    }
+}
+
+/// Where the variance goes before the dark, if anywhere.
+trait Keeper {
+    fn keep<const N: usize>(&mut self, at: usize, values: [f32; N]);
+}
+
+struct Nowhere;
+
+#[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
+impl Keeper for Nowhere {
+    #[inline(always)]
+    fn keep<const N: usize>(&mut self, _: usize, _: [f32; N]) {}
+}
+
+#[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
+impl Keeper for &mut [f32] {
+    #[inline(always)]
+    fn keep<const N: usize>(&mut self, at: usize, values: [f32; N]) {
+        *self[at..].first_chunk_mut().expect("as wide as the pixels") = values;
     }
 }
 
@@ -84,10 +121,9 @@ impl Values for Zeros {
 #[allow(clippy::inline_always, reason = "compiled for the level of its caller")]
 #[inline(always)]
 fn each(
-    image: &mut [f32],
-    variance: &mut [f32],
-    frames: Frames<'_>,
-    spreads: [impl Values; 2],
+    (image, variance): (&mut [f32], &mut [f32]),
+    mut kept: impl Keeper,
+    (frames, spreads): (Frames<'_>, [impl Values; 2]),
     numbers: Numbers,
 ) -> bool {
     let mut largest = [0; PART];
@@ -103,12 +139,12 @@ fn each(
         if let Some(next) = frames.next_counts.get(at..at + PART) {
             simd::prefetch(next);
         }
-        part(planes, &mut largest, (frames, spreads), at, numbers);
+        part(planes, &mut largest, &mut kept, (frames, spreads), at, numbers);
         at += PART;
     }
     for (a, va) in rest.iter_mut().zip(spread_rest) {
         let planes = (from_mut(a), from_mut(va));
-        part(planes, from_mut(&mut largest[0]), (frames, spreads), at, numbers);
+        part(planes, from_mut(&mut largest[0]), &mut kept, (frames, spreads), at, numbers);
         at += 1;
     }
     largest.iter().all(|bits| f32::from_bits(*bits).is_finite())
@@ -120,6 +156,7 @@ fn each(
 fn part<const N: usize>(
     (image, variance): (&mut [f32; N], &mut [f32; N]),
     largest: &mut [u32; N],
+    kept: &mut impl Keeper,
     (frames, spreads): (Frames<'_>, [impl Values; 2]),
     at: usize,
     numbers: Numbers,
@@ -128,15 +165,18 @@ fn part<const N: usize>(
     let (dark, flat) = (frames.dark.part::<N>(at), frames.flat.part::<N>(at));
     let [dark_spread, flat_spread] = spreads.map(|spread| spread.part::<N>(at));
     let level = (numbers.flat, numbers.flat * numbers.flat);
+    let mut before = [0.0; N];
     for k in 0..N {
         let a = image[k] - bias[k];
         let va = numbers.variance.pixel(a, spread[k]);
+        before[k] = va;
         let a = a + scaled(numbers.dark[0], dark[k]);
         let va = va + scaled(numbers.dark[1], dark_spread[k]);
         let (a, va) = divided(a, va, flat[k], flat_spread[k], level, false);
         (image[k], variance[k]) = (a, va);
         largest[k] = largest[k].max(a.abs().to_bits()).max(va.abs().to_bits());
     }
+    kept.keep(at, before);
 }
 
 #[cfg(test)]
@@ -197,6 +237,7 @@ mod tests {
                         let (mut a, mut va) = (image.clone(), zeros.clone());
                         subtract_row(&mut a, &bias);
                         write_row_with_bias(&a, &spread, &mut va, numbers);
+                        let early = va.clone();
                         add_scaled_row(&mut a, &dark, dark_factor);
                         add_scaled_row(&mut va, of[0], square);
                         divide_row(&mut a, &mut va, &flat, Some(of[1]), 1.0 / level, false);
@@ -214,10 +255,15 @@ mod tests {
                             dark: [dark_factor, square],
                             flat: 1.0 / level,
                         };
-                        let (mut image, mut variance) = (image.clone(), zeros.clone());
-                        let finite = reduce(&mut image, &mut variance, frames, numbers);
-                        assert!(same(&image, &a) && same(&variance, &va));
-                        assert_eq!(finite, a.iter().chain(&va).all(|value| value.is_finite()));
+                        let mut kept = zeros.clone();
+                        for keeps in [false, true] {
+                            let (mut image, mut variance) = (image.clone(), zeros.clone());
+                            let to = keeps.then_some(&mut kept[..]);
+                            let finite = reduce(&mut image, &mut variance, to, frames, numbers);
+                            assert!(same(&image, &a) && same(&variance, &va));
+                            assert_eq!(finite, a.iter().chain(&va).all(|value| value.is_finite()));
+                        }
+                        assert!(same(&kept, &early));
                     }
                 }
             }

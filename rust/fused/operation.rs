@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayView1, ArrayView2};
 
+use super::tap::Tap;
 use crate::calibration::{self, Planes};
 use crate::error::{KernelError, same_shape};
 use crate::file_rows::FileRows;
@@ -72,6 +73,8 @@ pub enum Operation<'a> {
         /// Read noise, as it comes.
         read_noise: f64,
     },
+    /// Keep the variance as it is at this point.
+    Keep(Tap<'a>),
     /// [`crate::masking::widen_saturation_trails`] of these bits.
     Trails(i32),
     /// [`calibration::subtract_scaled`], not inverted.
@@ -204,6 +207,7 @@ impl<'a> Step<'a> {
                 bias.map_or(Ok(()), |bias| same_shape("bias_variance", bias.dim(), self.shape))
             }
             Operation::VarianceV17 { gain, read_noise } => variance::check(*gain, *read_noise),
+            Operation::Keep(tap) => same_shape("kept variance", tap.shape(), self.shape),
             Operation::Boxes { corners, .. } => {
                 same_shape("boxes", corners.dim(), (corners.nrows(), 4))
             }

@@ -176,6 +176,8 @@ fn dead_before(steps: &[Step<'_>], frame: (usize, usize)) -> usize {
         matches!(operation, Operation::Variance { .. } | Operation::VarianceV17 { .. })
     };
     let first = covers(steps, frame, writes).unwrap_or(0);
-    let read = steps[..first].iter().any(|step| matches!(step.operation, Operation::Flat(..)));
+    let reads =
+        |step: &Step<'_>| matches!(step.operation, Operation::Flat(..) | Operation::Keep(_));
+    let read = steps[..first].iter().any(reads);
     if read { 0 } else { first }
 }

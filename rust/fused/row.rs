@@ -121,6 +121,7 @@ impl Row {
             Operation::VarianceV17 { gain, read_noise } => {
                 write_row_v17(image, variance, Numbers::v17(*gain, *read_noise));
             }
+            Operation::Keep(tap) => tap.put(row, 0, variance),
             Operation::Dark(dark, scale) => {
                 add_scaled_row(image, &dark.image.line(row, values), -scale);
                 match dark.variance {

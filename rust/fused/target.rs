@@ -168,11 +168,11 @@ impl Band<'_, '_> {
 
     /// Write what is left to write, and let other threads see it.
     pub fn end(&self, writer: &mut Writer) -> io::Result<()> {
+        simd::fence();
         match &self.place {
-            Place::Memory(_) => simd::fence(),
-            Place::File(file) => writer.end(file)?,
+            Place::Memory(_) => Ok(()),
+            Place::File(file) => writer.end(file),
         }
-        Ok(())
     }
 }
 
@@ -233,7 +233,7 @@ impl Writer {
     }
 }
 
-fn store<T: simd::Word>(from: &[T], mut to: ArrayViewMut1<'_, T>) {
+pub(super) fn store<T: simd::Word>(from: &[T], mut to: ArrayViewMut1<'_, T>) {
     match to.as_slice_mut() {
         Some(to) => simd::stream(from, to),
         None => to.assign(&ArrayView1::from(from)),

@@ -1,13 +1,13 @@
 use std::collections::HashMap;
 
-use numpy::{PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyReadwriteArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::planes::{Image, Place, Source as Planes, view};
 use super::{detached_with, system_error};
 use crate::checksum::Sum;
-use crate::fused::{Failure, Operation, Settings, Source, Step, correct};
+use crate::fused::{Failure, Operation, Settings, Source, Step, Tap, correct};
 use crate::interpolation::Options;
 
 /// Name, (row, column, height, width), arguments.
@@ -31,6 +31,7 @@ enum Held<'py> {
     Bias(Frame<'py>),
     Variance(f64, f64, Option<Plane<'py, f32>>),
     VarianceV17(f64, f64),
+    Keep(PyReadwriteArray2<'py, f32>),
     Trails(i32),
     Dark(Frame<'py>, f64),
     Flat(Frame<'py>, f64),
@@ -60,8 +61,9 @@ pub(crate) fn correct_fused<'py>(
     height: usize,
     watched: (i32, i32),
 ) -> PyResult<HashMap<&'static str, Py<PyAny>>> {
-    let held = steps.iter().map(hold).collect::<PyResult<Vec<_>>>()?;
-    let steps: Vec<_> = held.iter().zip(&steps).map(|(held, given)| step(held, given.1)).collect();
+    let mut held = steps.iter().map(hold).collect::<PyResult<Vec<_>>>()?;
+    let steps: Vec<_> =
+        held.iter_mut().zip(&steps).map(|(held, given)| step(held, given.1)).collect();
     let mut files = Vec::new();
     let target = target.open(&mut files)?;
     let settings = Settings { height, watched };
@@ -108,6 +110,7 @@ fn hold<'py>((name, _, arguments): &Given<'py>) -> PyResult<Held<'py>> {
             let (gain, read_noise) = arguments.extract()?;
             Held::VarianceV17(gain, read_noise)
         }
+        "keep" => Held::Keep(arguments.extract()?),
         "trails" => Held::Trails(arguments.extract()?),
         "dark" => {
             let (frame, scale) = arguments.extract()?;
@@ -133,7 +136,7 @@ fn hold<'py>((name, _, arguments): &Given<'py>) -> PyResult<Held<'py>> {
     })
 }
 
-fn step<'a>(held: &'a Held<'_>, (row, column, height, width): Corner) -> Step<'a> {
+fn step<'a>(held: &'a mut Held<'_>, (row, column, height, width): Corner) -> Step<'a> {
     let operation = match held {
         Held::Raw { counts, thresholds, flags, levels, flips: (flip_x, flip_y) } => {
             Operation::Raw {
@@ -157,6 +160,7 @@ fn step<'a>(held: &'a Held<'_>, (row, column, height, width): Corner) -> Step<'a
         Held::VarianceV17(gain, read_noise) => {
             Operation::VarianceV17 { gain: *gain, read_noise: *read_noise }
         }
+        Held::Keep(plane) => Operation::Keep(Tap::new(plane.as_array_mut())),
         Held::Trails(bits) => Operation::Trails(*bits),
         Held::Dark(frame, scale) => Operation::Dark(source(frame), *scale),
         Held::Flat(frame, scale) => Operation::Flat(source(frame), *scale),

@@ -21,8 +21,12 @@ const LEAST: usize = 1 << 10;
 const REACH: f64 = 3.0;
 /// Pixels of a block that one bracket may hold.
 const ROOM: usize = BLOCK / 2;
-/// Pixels that are compared before any is gathered.
-const GROUP: usize = 64;
+/// Pixels that are compared before any is gathered: many, because then their counts are summed.
+const GROUP: usize = 256;
+/// Pixels for whose marks there is one word.
+const WORD: usize = 64;
+/// Pixels that are taken without asking whether there are so many.
+const STEP: usize = 4;
 
 /// Two values with a quantile most probably between them.
 #[derive(Debug, Clone, Copy)]
@@ -101,73 +105,93 @@ impl<T> Found<T> {
     }
 }
 
-/// Count and gather in one block.
+/// Count and gather in one block, for up to `N` brackets.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "compiled for the level of the caller")]
-fn pass<T: Key>(values: &[T], brackets: &[Bracket<T>]) -> Found<T> {
+fn pass<T: Key, const N: usize>(values: &[T], brackets: &[Bracket<T>]) -> Found<T> {
     let (least, most) = (T::from_key(T::LIMITS.0), T::from_key(T::LIMITS.1));
     // Brackets that are not asked for hold nothing.
     let nothing = Bracket { low: most, high: least };
-    let mut ends = [nothing; MOST];
+    let mut ends = [nothing; N];
     ends.iter_mut().zip(brackets).for_each(|(end, bracket)| *end = *bracket);
     // Where both ends are one value that has one pattern of bits, it stands for all.
     let plain = ends.map(|end| end.low.key() == end.high.key() && end.low.value() != 0.0);
-    let mut kept: [Vec<T>; MOST] = [const { Vec::new() }; MOST];
-    for (kept, plain) in kept.iter_mut().zip(plain).take(brackets.len()) {
-        *kept = Vec::with_capacity(if plain { 0 } else { BLOCK / 64 });
-    }
-    let (mut count, mut below, mut inside) = (0_u64, [0_u64; MOST], [0_u64; MOST]);
-    let mut full = [false; MOST];
+    // Values in any bracket: so many at the beginning.
+    let (mut near, mut gathered) = (Vec::new(), 0);
+    // All values, those from the low ends on, those above the high ends.
+    let (mut count, mut risen, mut above) = (0_u64, [0_u64; N], [0_u64; N]);
     for group in values.chunks(GROUP) {
+        if near.len() < gathered + GROUP + STEP {
+            near.resize((2 * gathered).max(BLOCK / 16) + STEP, least);
+        }
         let mut marks = [0_u8; GROUP];
-        let (mut finite, mut under, mut within) = (0_u32, [0_u32; MOST], [0_u32; MOST]);
+        let (mut finite, mut low, mut high) = (0_u32, [0_u32; N], [0_u32; N]);
         for (mark, &value) in marks.iter_mut().zip(group) {
             let usable = (value >= least) & (value <= most);
             finite += u32::from(usable);
             let mut any = false;
-            for k in 0..MOST {
-                let here = (value >= ends[k].low) & (value <= ends[k].high);
-                under[k] += u32::from(usable & (value < ends[k].low));
-                within[k] += u32::from(here);
-                any |= here & !plain[k];
+            for k in 0..N {
+                let reaches = usable & (value >= ends[k].low);
+                let passes = usable & (value > ends[k].high);
+                low[k] += u32::from(reaches);
+                high[k] += u32::from(passes);
+                any |= reaches & !passes & !plain[k];
             }
             *mark = u8::from(any);
         }
         count += u64::from(finite);
-        for k in 0..MOST {
-            below[k] += u64::from(under[k]);
-            inside[k] += u64::from(within[k]);
+        for k in 0..N {
+            risen[k] += u64::from(low[k]);
+            above[k] += u64::from(high[k]);
         }
-        for (word, values) in marks.as_chunks::<8>().0.iter().zip(group.chunks(8)) {
-            let mut word = u64::from_le_bytes(*word);
-            while word != 0 {
-                let value = values[word.trailing_zeros() as usize / 8];
-                word &= word - 1;
-                for k in 0..MOST {
-                    let here = (value >= ends[k].low) & (value <= ends[k].high);
-                    if here & !plain[k] & !full[k] {
-                        kept[k].push(value);
-                        full[k] = kept[k].len() >= ROOM;
-                    }
+        for (marks, group) in marks.as_chunks().0.iter().zip(group.chunks(WORD)) {
+            let mut marked = bits(marks);
+            let end = gathered + marked.count_ones() as usize;
+            while gathered < end {
+                for to in &mut near[gathered..gathered + STEP] {
+                    *to = group[marked.trailing_zeros() as usize % WORD];
+                    marked &= marked.wrapping_sub(1);
                 }
+                gathered += STEP;
             }
+            gathered = end;
         }
     }
-    let held = kept.into_iter().enumerate().take(brackets.len());
-    let held =
-        held.map(|(k, values)| Held { below: below[k], inside: inside[k], values, full: full[k] });
-    Found { count, held: held.collect() }
+    near.truncate(gathered);
+    let mut space = near.clone();
+    let mut held = Vec::with_capacity(brackets.len());
+    for k in 0..brackets.len() {
+        let mut filled = 0;
+        for &value in if plain[k] { &[] } else { &near[..] } {
+            // Written in any case: which bracket it is cannot be foreseen.
+            space[filled] = value;
+            filled += usize::from((value >= ends[k].low) & (value <= ends[k].high));
+        }
+        let full = filled >= ROOM;
+        let values = if full { Vec::new() } else { space[..filled].to_vec() };
+        held.push(Held { below: count - risen[k], inside: risen[k] - above[k], values, full });
+    }
+    Found { count, held }
+}
+
+/// A bit for each mark, which is 0 or 1.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "compiled for the level of the caller")]
+fn bits(marks: &[u8; WORD]) -> u64 {
+    // The product moves the lowest bit of byte `i` to bit `56 + i`, and no two to one place.
+    let byte = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    marks.as_chunks::<8>().0.iter().rev().fold(0, |bits, word| bits << 8 | byte(word))
 }
 
 dispatched! {
     /// Count and gather the pixels of a block.
     pub(super) fn pass_f32(values: &[f32], brackets: &[Bracket<f32>]) -> Found<f32> {
-        pass(values, brackets)
+        if brackets.len() > 1 { pass::<_, MOST>(values, brackets) } else { pass::<_, 1>(values, brackets) }
     }
 
     /// Count and gather the pixels of a block.
     pub(super) fn pass_i32(values: &[i32], brackets: &[Bracket<i32>]) -> Found<i32> {
-        pass(values, brackets)
+        if brackets.len() > 1 { pass::<_, MOST>(values, brackets) } else { pass::<_, 1>(values, brackets) }
     }
 
     /// Sums of the values from `low` to `high`.

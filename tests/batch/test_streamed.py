@@ -14,7 +14,8 @@ from cfhtisr.images.streamed_frame import StreamedFrame
 from cfhtisr.io.atomic import AtomicFile
 from cfhtisr.io.exposure_file import read_exposure
 from cfhtisr.io.streamed_product import StreamedProduct
-from cfhtisr.isr.fused import Batch, Immediate
+from cfhtisr.isr.fused import Batch
+from cfhtisr.isr.immediate import Immediate
 from cfhtisr.tasks.cfht import CfhtIsrTask
 from small_sets import CCDS, calibrations, contents, run, small_set
 
@@ -163,12 +164,14 @@ def test_a_frame_comes_back_when_somebody_looks(tmp_path):
     random = np.random.default_rng(5)
     raw = MaskedImage(random.integers(900, 1100, (40, 106)).astype(np.uint16))
     bias = MaskedImage(random.normal(0, 1, (40, 100)).astype(np.float32))
-    wanted = None
+    wanted, seen = None, []
     with Memory(tmp_path / "frame") as sink:
         frame = StreamedFrame((40, 100), sink, 8, [(46, 54)])
         for way in (Immediate(), Batch(out=frame)):
             ccd = way.assemble(way.to_float(raw), detector)
             way.subtract_bias(ccd, bias)
+            way.update_variance(ccd, 1.6, 4.0)
+            way.see_variance(ccd, lambda pixels: seen.append(pixels.copy()))
             if wanted is None:
                 wanted = ccd
         assert ccd is frame
@@ -176,6 +179,7 @@ def test_a_frame_comes_back_when_somebody_looks(tmp_path):
         assert (frame.shape, frame.dtype, frame.bbox) == ((40, 100), wanted.dtype, wanted.bbox)
         part, other = frame.subset(Box2I(47, 3, 6, 9)), frame.subset(Box2I(40, 3, 10, 9))
         way.flush()
+        assert_array_equal(seen[1], seen[0])
         assert frame.is_streamed
         for found, of in zip(frame.every_row(8), wanted.every_row(8), strict=True):
             assert_array_equal(found, of)

@@ -10,12 +10,13 @@ from cfhtisr import _kernels
 from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.camera.detector import Detector
 from cfhtisr.images import Box2I, Mask, MaskedImage
-from cfhtisr.isr.fused import Batch, Immediate
+from cfhtisr.isr.fused import Batch
+from cfhtisr.isr.immediate import Immediate
 from cfhtisr.isr.raw_frame import RawFrame
 from oracle import fused as oracle
 from strategies import images, masked_images, shapes, strided
 
-NAMES = ("raw", "place", "bias", "variance", "variance_v17", "trails", "dark", "flat")
+NAMES = ("raw", "place", "bias", "variance", "variance_v17", "keep", "trails", "dark", "flat")
 WATCHED = (1, 4)
 numbers = st.one_of(st.floats(0.25, 4), st.sampled_from([1.0, 1e-30, 1e30]))
 flips = st.tuples(st.booleans(), st.booleans())
@@ -58,6 +59,8 @@ def arguments_of(draw, name, size):
         )
     if name == "trails":
         return 2, 2
+    if name == "keep":
+        return draw(strided(np.full(size, 77, np.float32))), []
     if name.startswith("variance"):
         pair = draw(numbers), draw(numbers)
         if name == "variance_v17":
@@ -97,6 +100,9 @@ def test_bands_equal_the_oracle(data, shape, height, threads):
         cfhtisr.set_num_threads(None)
     for array, values in zip(frame.getArrays(), wanted, strict=True):
         assert_array_equal(array, np.array(values, array.dtype).reshape(array.shape))
+    for (name, _, kept), (*_, values) in zip(steps, plain, strict=True):
+        if name == "keep":
+            assert_array_equal(kept, np.array(values, np.float32).reshape(kept.shape))
     flags = frame.mask.array
     assert seen["counts"] == [int((flags >> bit & 1).sum()) for bit in range(32)]
     assert seen["watched"] is bool(((flags & 1 != 0) & (flags & 4 == 0)).any())
@@ -110,8 +116,9 @@ def test_bands_equal_the_oracle(data, shape, height, threads):
     st.lists(st.booleans(), min_size=8, max_size=8),
     st.sampled_from([1.0, 1.1]),
     st.sampled_from([None, None, 0, 1, 2, 3]),
+    st.sampled_from([None, None, (0, 1), (0, 2), (1, 2)]),
 )
-def test_usual_steps_equal_each_alone(seed, widths, turned, present, level, early):
+def test_usual_steps_equal_each_alone(seed, widths, turned, present, level, early, kept):
     rng = np.random.default_rng(seed)
     shape = (5, sum(widths))
 
@@ -140,6 +147,10 @@ def test_usual_steps_equal_each_alone(seed, widths, turned, present, level, earl
     for left, width in columns:
         spread = plane(1)[:, left : left + width] if present[3] else None
         steps.append(("variance", (0, left, 5, width), (1.6 + left, 4.0, spread)))
+    for number, (left, width) in enumerate(columns):
+        if kept is not None and number in range(*kept):
+            box = (1, left + 2, 4, width - 2) if early == 0 else (0, left, 5, width)
+            steps.append(("keep", box, np.full(box[2:], 77, np.float32)))
     steps.append(("trails", whole, 2))
     if present[4]:
         steps.append(("dark", whole, (frame(0, present[5], present[6]), 30.0)))
@@ -149,12 +160,16 @@ def test_usual_steps_equal_each_alone(seed, widths, turned, present, level, earl
     flags = np.where(rng.random(shape) < 0.3, 2, 0).astype(np.int32)
     together, alone = (MaskedImage(np.zeros(shape, np.float32), flags.copy()) for _ in range(2))
     seen = _kernels.correct_fused(together.getArrays(), steps, 3, WATCHED)
+    tapped = [step[2] for step in steps if step[0] == "keep"]
+    first = [array.copy() for array in tapped]
     for step in steps:
         wanted = _kernels.correct_fused(alone.getArrays(), [step], 3, WATCHED)
     for got, array in zip(together.getArrays(), alone.getArrays(), strict=True):
         assert_array_equal(got, array)
         known = ~np.isnan(array)
         assert_array_equal(got[known].view(np.int32), array[known].view(np.int32))
+    for got, array in zip(first, tapped, strict=True):
+        assert_array_equal(got, array)
     for found in (seen, wanted):
         found["read"] = sum(found["read"])  # of as many steps as there were
     assert seen == wanted
@@ -172,6 +187,7 @@ SMALL = (np.zeros((1, 1), np.float32), None, None)
         (("polish", (0, 0, 2, 3), ()), "polish"),
         (("variance", (0, 0, 2, 3), (1.0, 0.0, np.zeros((1, 1), np.float32))), "bias_varian"),
         (("variance", (0, 0, 2, 3), (0.0, 0.0, None)), "gain is 0"),
+        (("keep", (0, 0, 2, 3), np.zeros((3, 2), np.float32)), "kept variance"),
         (("bias", (0, 0, 2, 3), SMALL), "image of a step"),
         (("bias", (0, 0, 2, 3), (ZEROS[0], np.zeros((3, 2), np.int32), None)), "mask of a step"),
         (("dark", (0, 0, 2, 3), (ZEROS, np.inf)), "scale is inf"),
@@ -213,16 +229,18 @@ def test_a_batch_equals_the_steps(data, shape, height):
     frames = [data.draw(masked_images(shape=shape)) for _ in range(3)]
     half = Box2I(0, 0, (shape[1] + 1) // 2, shape[0])
     scale = data.draw(st.floats(0.1, 3))
-    batch = Batch(height)
+    batch, seen = Batch(height), []
     for way, planes in ((Immediate(), frame), (batch, other)):
         if way is batch:
             batch.begin(planes)
         way.subtract_bias(planes, frames[0])
         way.update_variance(planes.subset(half), 1.6, 4.0, frames[0].subset(half).variance.array)
+        way.see_variance(planes.subset(half), lambda array: seen.append(array.copy()))
         way.widen_saturation_trails(planes)
         way.subtract_dark(planes, frames[1], scale)
         way.divide_flat(planes, frames[2], scale)
         way.flush()
+    assert_array_equal(seen[1], seen[0])
     for array, wanted in zip(other.getArrays(), frame.getArrays(), strict=True):
         assert_array_equal(array, wanted)
 

@@ -16,7 +16,8 @@ from cfhtisr.images import MaskedImage
 from cfhtisr.images.stored_image import StoredImage
 from cfhtisr.io.fits_file import FitsFile
 from cfhtisr.io.hdu_pixels import HduPixels
-from cfhtisr.isr.fused import Batch, Immediate
+from cfhtisr.isr.fused import Batch
+from cfhtisr.isr.immediate import Immediate
 from oracle import checksum as oracle
 from raw_files import header_of
 from strategies import masked_images, shapes

@@ -5,7 +5,10 @@ from oracle.interpolation import float32
 
 
 def correct(planes, steps):
-    """Return the planes, lists of rows, after steps of (name, corner, shape, arguments)."""
+    """Return the planes, lists of rows, after steps of (name, corner, shape, arguments).
+
+    The arguments of "keep" are a list, which becomes the variance as it is then.
+    """
     planes = [[list(row) for row in plane] for plane in planes]
     for name, (top, left), (height, width), arguments in steps:
         if name in ("raw", "place"):
@@ -29,6 +32,8 @@ def correct(planes, steps):
             part[2] = variance.update(part[0], *arguments)
         elif name == "variance_v17":
             part[2] = variance.update(part[0], *arguments, parity="lsst-v17")
+        elif name == "keep":
+            arguments[:] = [list(row) for row in part[2]]
         else:
             part[1] = masking.widen_saturation_trails(part[1], arguments)
         for plane, changed in zip(planes, part, strict=True):

@@ -142,12 +142,12 @@ def test_neighbours_are_done_in_one_call(monkeypatch):
     config = plain()
     IsrTask(config=config).run(small_ccd.raw(), **small_ccd.calibrations())
     first = ["raw", "raw", "bias", "variance", "variance"]
-    repairs = ["boxes", "grown", "nans"]
-    assert calls == [first, ["trails", "dark", "flat"]]
+    rest = ["trails", "dark", "flat", "boxes", "grown", "nans"]
+    assert calls == [[*first, "keep", "keep", *rest]]
     config.qa.saveStats = False
     calls.clear()
     IsrTask(config=config).run(small_ccd.raw(), **small_ccd.calibrations())
-    assert calls == [[*first, "trails", "dark", "flat", *repairs]]
+    assert calls == [[*first, *rest]]
 
 
 def outputs(exposure):
@@ -201,6 +201,32 @@ def test_statistics_that_nobody_sees_are_spared():
     names = {name for name in texts(kept.metadata) if "VARIANCE" in name}
     assert len(names) == 4
     assert not names & set(texts(spared.metadata))
+
+
+def test_statistics_are_of_the_pixels_between_two_steps():
+    tasks = [IsrTask(config=plain()) for _ in range(2)]
+    tasks[0].fused = False
+    for task in tasks:
+        task.run(small_ccd.raw(), **small_ccd.calibrations())
+    wanted, got = (texts(task.metadata) for task in tasks)
+    assert got == wanted
+    assert sum("VARIANCE" in name for name in got) == 4
+
+
+def test_planes_of_a_run_serve_the_next():
+    task, notes, planes = IsrTask(config=plain()), [], []
+    for _ in range(2):
+        task.run(small_ccd.raw(), **small_ccd.calibrations())
+        notes.append(texts(task.metadata))
+        planes.append({id(plane) for plane in task._scratch})
+        for plane in task._scratch:
+            plane[...] = np.nan
+    assert notes[1] == notes[0]
+    assert planes[1] == planes[0]
+    assert len(planes[0]) == 2
+    task._scratch = [np.zeros((1, 1), np.float32)]
+    task.run(small_ccd.raw(), **small_ccd.calibrations())
+    assert texts(task.metadata) == notes[0]
 
 
 def test_a_frame_that_is_not_assembled_is_an_ordinary_one():

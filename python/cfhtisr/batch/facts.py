@@ -6,7 +6,7 @@ from typing import Any
 
 from cfhtisr.images import Exposure, Mask
 from cfhtisr.isr import statistics
-from cfhtisr.isr.fused import Immediate
+from cfhtisr.isr.immediate import Immediate
 
 STEP = 8
 """Of the rows that are looked at."""

@@ -1,151 +1,33 @@
 """Neighbouring point-wise corrections, taken together: pixels pass the cache once for all of them.
 
-`Immediate` does each correction when it is called; a `Batch` notes it, and does all that it has
-noted at `Batch.flush`. Both have the same methods and give the same bits.
+A `Batch` notes each correction, and does all that it has noted at `Batch.flush`; it has the methods
+of `Immediate`, and gives the same bits.
 """
 
-__all__ = ["Batch", "Immediate"]
+__all__ = ["Batch"]
 
+import contextlib
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cfhtisr import _kernels
 from cfhtisr.camera.detector import Detector
 from cfhtisr.images import Box2I, Mask, MaskedImage
 from cfhtisr.images.stored_image import StoredImage
 from cfhtisr.images.streamed_frame import StreamedFrame, StreamedPart
-from cfhtisr.isr import (
-    assembly,
-    bad_regions,
-    calibration,
-    conversion,
-    interpolation,
-    masking,
-    overscan,
-    variance,
-)
+from cfhtisr.isr import assembly, masking, overscan
 from cfhtisr.isr._arrays import readable
 from cfhtisr.isr._planes import Planes, check_size, source, target
+from cfhtisr.isr.immediate import Immediate, by_plane
 from cfhtisr.isr.parity import Parity
 from cfhtisr.isr.parity import check as check_parity
 from cfhtisr.isr.raw_frame import RawFrame, RawPart
 
 _HEIGHT = 128  # rows that a thread takes at a time: many more than the rows beside that it needs
-
-
-class Immediate:
-    """Each correction when it is called; see the functions of the same names.
-
-    Parameters
-    ----------
-    out : MaskedImage, optional
-        What the first CCD that is assembled is written to.
-    """
-
-    def __init__(self, out: MaskedImage | None = None) -> None:
-        self._out = out
-
-    def to_float(self, raw: MaskedImage) -> MaskedImage:
-        """Return float32 pixels, as `conversion.to_float` does."""
-        return conversion.to_float(raw)
-
-    def strip(self, planes: MaskedImage, box: Box2I) -> MaskedImage:
-        """Return some of the pixels, to be looked at and changed."""
-        return planes.subset(box)
-
-    def threshold(self, planes: MaskedImage, level: float, plane: str) -> None:
-        """Flag pixels from a level on, as `masking.threshold` does."""
-        masking.threshold(planes.image, planes.mask, level, plane)
-
-    def flag(self, planes: MaskedImage, box: Box2I, plane: str) -> None:
-        """Flag the pixels of a box, as `masking.mask_boxes` does."""
-        masking.mask_boxes(planes.mask, [box], plane)
-
-    def all_flagged(self, planes: MaskedImage, bits: int) -> bool:
-        """Return whether all pixels, and at least one, have one of these flags."""
-        flags, wanted = planes.mask.array, np.int32(bits)
-        # Most amplifiers have a good pixel in their first row; only then is the rest looked at.
-        return bool(flags.size and (flags[0] & wanted).all() and (flags & wanted).all())
-
-    def correct_overscan(
-        self, data: MaskedImage, strip: MaskedImage, fit_type: str, **options: Any
-    ) -> overscan.OverscanResult:
-        """Subtract an overscan level, as `overscan.correct` does."""
-        return overscan.correct(data, strip, fit_type, **options)
-
-    def assemble(self, raw: MaskedImage, detector: Detector, trim: bool = True) -> MaskedImage:
-        """Return the CCD, as `assembly.assemble` does."""
-        out, self._out = self._out, None
-        return assembly.assemble(raw, detector, trim, out)
-
-    def subtract_bias(self, planes: MaskedImage, bias: MaskedImage) -> None:
-        """Subtract a bias frame, as `calibration.subtract_bias` does."""
-        calibration.subtract_bias(planes, bias)
-
-    def update_variance(
-        self,
-        planes: MaskedImage,
-        gain: float,
-        read_noise: float,
-        bias_variance: Any = None,
-        parity: Parity = "none",
-    ) -> None:
-        """Write the variance of pixels, as `variance.update` does."""
-        variance.update(planes.image, planes.variance, gain, read_noise, bias_variance, parity)
-
-    def widen_saturation_trails(self, planes: MaskedImage, plane: str = "SAT") -> None:
-        """Lengthen runs of flags, as `masking.widen_saturation_trails` does."""
-        masking.widen_saturation_trails(planes.mask, plane)
-
-    def subtract_dark(self, planes: MaskedImage, dark: MaskedImage, scale: float) -> None:
-        """Subtract a dark frame, as `calibration.subtract_dark` does."""
-        calibration.subtract_dark(planes, dark, scale)
-
-    def divide_flat(self, planes: MaskedImage, flat: MaskedImage, scale: float) -> None:
-        """Divide by a flat field, as `calibration.divide_flat` does."""
-        calibration.divide_flat(planes, flat, scale)
-
-    def interpolate_boxes(
-        self, planes: MaskedImage, boxes: Any, plane: str, parity: Parity = "none"
-    ) -> None:
-        """Flag boxes and interpolate over them, as `interpolation.interpolate_boxes` does."""
-        masking.mask_boxes(planes.mask, boxes, plane)
-        interpolation.interpolate_boxes(
-            planes.image, planes.mask, planes.variance, boxes, parity=parity
-        )
-
-    def interpolate_mask(
-        self, planes: MaskedImage, plane: str, grow: int = 0, parity: Parity = "none"
-    ) -> None:
-        """Interpolate over flagged pixels, as `interpolation.interpolate_mask` does."""
-        interpolation.interpolate_mask(
-            planes.image, planes.mask, planes.variance, plane, grow=grow, parity=parity
-        )
-
-    def interpolate_nans(self, planes: MaskedImage, plane: str, parity: Parity = "none") -> int:
-        """Flag pixels without a number, interpolate over them, and return how many there were."""
-        count = masking.mask_nans(planes.image, planes.mask, planes.variance, plane)
-        if count > 0:
-            Immediate.interpolate_mask(self, planes, plane, 0, parity)
-        return count
-
-    def count_planes(self, planes: MaskedImage) -> dict[str, int]:
-        """Return how many pixels are in each plane, as `masking.count_planes` does."""
-        if isinstance(planes, StreamedFrame) and planes.is_streamed:
-            return _by_plane(planes.seen)
-        return masking.count_planes(planes.mask)
-
-    def wants_filling(self, planes: MaskedImage) -> bool:
-        """Return whether a pixel is BAD and not INTRP, as `bad_regions.needed` does."""
-        if isinstance(planes, StreamedFrame) and planes.is_streamed:
-            return bool(planes.seen["watched"])
-        return bad_regions.needed(planes.mask)
-
-    def flush(self) -> None:
-        """Do what is left to do: nothing."""
 
 
 class Batch(Immediate):
@@ -160,6 +42,8 @@ class Batch(Immediate):
         Rows that a thread takes at a time; no result depends on it.
     out : MaskedImage, optional
         What the first CCD that is assembled is written to.
+    scratch : list of ndarray, optional
+        Planes that batches before this one are done with; so are those of this one in the end.
 
     Examples
     --------
@@ -173,13 +57,20 @@ class Batch(Immediate):
     array([[ 500., 1100.]], dtype=float32)
     """
 
-    def __init__(self, height: int = _HEIGHT, out: MaskedImage | None = None) -> None:
+    def __init__(
+        self,
+        height: int = _HEIGHT,
+        out: MaskedImage | None = None,
+        scratch: list[NDArray[np.float32]] | None = None,
+    ) -> None:
         super().__init__(out)
+        self._scratch = [] if scratch is None else scratch
         self._height = height
         self._frame: Planes | StreamedFrame | None = None
         self._fresh = False  # whether what was noted makes all pixels of the frame
         self._steps: list[Any] = []
         self._alone: dict[int, Callable[[], Any]] = {}  # repairs that may want more than rows
+        self._looks: list[tuple[Callable[[Any], object], NDArray[np.float32]]] = []
         self._seen: Any = None
 
     def begin(self, planes: MaskedImage) -> None:
@@ -219,6 +110,7 @@ class Batch(Immediate):
         """Do what was noted, and return what the last step has to say if it was done alone."""
         steps, self._steps = self._steps, []
         alone, self._alone = self._alone, {}
+        looks, self._looks = self._looks, []
         fresh, self._fresh = self._fresh, False
         if not steps or self._frame is None:
             return None
@@ -234,6 +126,9 @@ class Batch(Immediate):
         said = None
         for index in range(count, len(steps)):
             said = alone[index]()
+        for use, kept in looks:
+            use(kept)
+            self._scratch.append(kept)
         if count == len(steps):
             self._seen = seen
         return said
@@ -383,10 +278,28 @@ class Batch(Immediate):
         if not self._note(name, self._changed(planes), numbers, fits=fits):
             super().update_variance(planes, gain, read_noise, bias_variance, parity)
 
+    def see_variance(
+        self, planes: MaskedImage, use: Callable[[NDArray[np.float32]], object]
+    ) -> None:
+        """Note that the variance as it is now is to be kept for ``use``."""
+        kept = self._plane(planes.shape)
+        if self._note("keep", self._changed(planes), kept):
+            self._looks.append((use, kept))
+        else:
+            super().see_variance(planes, use)
+
     def widen_saturation_trails(self, planes: MaskedImage, plane: str = "SAT") -> None:
         """Note that runs of flags are to be lengthened."""
         if not self._note("trails", self._changed(planes), Mask.bitmask(plane)):
             super().widen_saturation_trails(planes, plane)
+
+    def _plane(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """Return a plane of any values."""
+        with contextlib.suppress(IndexError):  # another thread may be faster
+            plane = self._scratch.pop()
+            if plane.shape == shape:
+                return plane
+        return np.empty(shape, np.float32)
 
     def subtract_dark(self, planes: MaskedImage, dark: MaskedImage, scale: float) -> None:
         """Note a dark frame."""
@@ -447,7 +360,7 @@ class Batch(Immediate):
         seen = self._counted(planes)
         if seen is None:
             return super().count_planes(planes)
-        return _by_plane(seen)
+        return by_plane(seen)
 
     def wants_filling(self, planes: MaskedImage) -> bool:
         """Return whether a pixel is BAD and not INTRP."""
@@ -563,10 +476,6 @@ def _stored(name: str, planes: MaskedImage) -> tuple[Any, Any, Any]:
         None if mask is None else readable(f"{name}.mask", mask, np.int32),
         None if variance is None else readable(f"{name}.variance", variance, np.float32),
     )
-
-
-def _by_plane(seen: Any) -> dict[str, int]:
-    return {name: int(seen["counts"][bit]) for name, bit in Mask.planes().items()}
 
 
 def _side_by_side(boxes: list[Box2I], frame: Box2I) -> bool:

@@ -14,7 +14,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from cfhtisr.images import Exposure, MaskedImage
-from cfhtisr.isr.fused import Batch, Immediate
+from cfhtisr.isr.fused import Batch
+from cfhtisr.isr.immediate import Immediate
 
 if TYPE_CHECKING:
     from cfhtisr.tasks.steps import Step
@@ -44,7 +45,7 @@ class FusedSteps:
     def __init__(self, task: Any, own: type, out: MaskedImage | None = None) -> None:
         self._task, self._own = task, own
         shown = task._display or not self._has(("debugView", "amplifierBox"))
-        self._batch = Batch(out=out) if task.fused and not shown else None
+        self._batch = Batch(out=out, scratch=task._scratch) if task.fused and not shown else None
         self._alone = Immediate(out)
 
     def __enter__(self) -> "FusedSteps":

@@ -115,7 +115,7 @@ class IsrTask(
         card. Set it to False to have each done at its own time.
     keepsStatistics : bool
         Whether ``config.qa.saveStats`` holds for the variance too, whose statistics go nowhere
-        but into the metadata of the task, and want the pixels as they are between two steps.
+        but into the metadata of the task, and take some looks at all pixels.
     """
 
     ConfigClass: ClassVar[Any] = IsrTaskConfig
@@ -136,6 +136,7 @@ class IsrTask(
         for name in ("assembleCcd", "crosstalk", "strayLight", "fringe", "masking", "vignette"):
             self.makeSubtask(name)
         self.vignettePolygon: Any = None
+        self._scratch: list[Any] = []  # planes of a run that the next one need not make anew
 
     @property
     def is_v17(self) -> bool:

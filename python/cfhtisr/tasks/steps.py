@@ -23,6 +23,7 @@ from cfhtisr.tasks.data import IsrData
 from cfhtisr.tasks.fused import pixelwise
 from cfhtisr.tasks.record import note
 from cfhtisr.tasks.thumbnails import makeThumbnail
+from cfhtisr.tasks.variance_step import has_own_variance, write_variance
 
 if TYPE_CHECKING:
     from cfhtisr.tasks.isr import IsrTask
@@ -73,7 +74,7 @@ class Step:
 def _amplifiers(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
     """Mask each amplifier, and subtract its overscan."""
     stats = task.config.qa.saveStats
-    overridden = not _has_own_variance(task) or "updateVariance" in vars(task)
+    overridden = not has_own_variance(task) or "updateVariance" in vars(task)
     wanted = task.config.doEmpiricalReadNoise or overridden
     for amp in data.amplifiers:
         if not exposure.bbox.contains(amp.bbox):
@@ -118,60 +119,6 @@ def _assemble(task: IsrTask, exposure: Exposure, data: IsrData) -> Exposure:
     if task.config.expectWcs and ccd.wcs is None:
         task.log.warning("The exposure has no WCS")
     return ccd
-
-
-def _variance(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
-    """Write the variance, that of a bias frame included, which is lost in the reference."""
-    bias = (
-        None if task.is_v17 or not data.done.get("bias", False) else _bias_variance(exposure, data)
-    )
-    parts = []
-    ours = _has_own_variance(task)
-    for amp in data.amplifiers:
-        if not exposure.bbox.contains(amp.bbox):
-            continue
-        result = data.overscans.get(amp.name)
-        overscan = None if result is None else result.overscanImage
-        place = task.amplifierBox(exposure, amp)
-        part = exposure.subset(place)
-        box = place.shifted_by(-exposure.bbox.x0, -exposure.bbox.y0)
-        extra = None if bias is None else bias[box.slices]
-        if ours:
-            task.updateVariance(part, amp, overscan, biasVariance=extra)
-        else:
-            task.updateVariance(part, amp, overscan)
-            if extra is not None:
-                part.variance.array += extra
-        parts.append((amp, part))
-    if task.config.qa.saveStats and task.keepsStatistics:
-        pixelwise().flush()
-        for amp, part in parts:
-            median, sigma = statistics.compute(part.variance.array, ("MEDIAN", "STDEVCLIP"))
-            task.metadata.set(f"ISR VARIANCE {amp.name} MEDIAN", median)
-            task.metadata.set(f"ISR VARIANCE {amp.name} STDEV", sigma)
-
-
-def _has_own_variance(task: IsrTask) -> bool:
-    """Return whether the variance is written by the method as it came."""
-    from cfhtisr.tasks.isr import IsrTask
-
-    return type(task).updateVariance is IsrTask.updateVariance
-
-
-def _bias_variance(exposure: Exposure, data: IsrData) -> Any:
-    """Return the variance of the bias frame, of the size of the exposure."""
-    if data.bias is None:
-        return None
-    _, variance = data.bias.masked_image.extras()
-    if variance is None:
-        return None
-    shape = exposure.masked_image.shape
-    if variance.shape == shape:
-        return variance
-    y, x = ((size - inner) // 2 for size, inner in zip(shape, variance.shape, strict=True))
-    whole = np.zeros(shape, np.float32)  # the border that a smaller frame does not correct
-    whole[y : y + variance.shape[0], x : x + variance.shape[1]] = variance
-    return whole
 
 
 def _linearize(task: IsrTask, exposure: Exposure, data: IsrData) -> None:
@@ -339,7 +286,7 @@ STEPS: tuple[Step, ...] = (
         "bias",
         pointwise=("biasCorrection", "_matched"),
     ),
-    Step("variance", _variance, "doVariance", pointwise=("updateVariance", "amplifierBox")),
+    Step("variance", write_variance, "doVariance", pointwise=("updateVariance", "amplifierBox")),
     Step("linearize", _linearize, when=lambda t, d: t.doLinearize(d.detector)),
     Step(
         "crosstalk",
