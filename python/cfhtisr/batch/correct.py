@@ -25,7 +25,7 @@ from cfhtisr.batch.units import in_electrons
 from cfhtisr.config_files import changed, values_of
 from cfhtisr.errors import UnknownChoiceError
 from cfhtisr.images import Exposure, MaskedImage
-from cfhtisr.images.streamed_frame import StreamedFrame
+from cfhtisr.images.streamed_frame import Kept, StreamedFrame
 from cfhtisr.io import write_exposure
 from cfhtisr.io._packed import QUANTIZE, Mode, Packing
 from cfhtisr.io.atomic import AtomicFile
@@ -165,6 +165,7 @@ class Worker:
         self._planes: MaskedImage | None = None
         self._counts: NDArray[np.uint16] | None = None
         self._headers: tuple[int, ...] = _HEADERS
+        self._kept: list[Kept] = []
         settings = json.dumps(values_of(plan.config), sort_keys=True, default=repr)
         self._config_facts = {"CONFIG": hashlib.sha256(settings.encode()).hexdigest()}
         for name, value in changed(plan.config).items():
@@ -227,7 +228,8 @@ class Worker:
         windows = [columns(boxes[a], boxes[b], width) for a, b in neighbours(boxes)]
         with AtomicFile(plan.product(path, ccd), plan.sync, overwrite=True) as file:
             product = StreamedProduct(file, self._headers)
-            frame = StreamedFrame(detector.bbox.shape, product, STEP, windows)
+            frame = StreamedFrame(detector.bbox.shape, product, STEP, windows, self._kept)
+            self._kept = frame.kept
             exposure, facts = self._correct(raw, inputs, path, ccd, frame)
             write_streamed(exposure, product, self._provenance(inputs))
         self._headers = product.headers

@@ -1,6 +1,6 @@
 """A frame whose planes go to a file while they are made, and come back when they are wanted."""
 
-__all__ = ["Sink", "StreamedFrame", "StreamedPart"]
+__all__ = ["Kept", "Sink", "StreamedFrame", "StreamedPart"]
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -68,6 +68,8 @@ class StreamedFrame(LaterPlanes):
         Every so many rows can be looked at.
     windows : sequence of (int, int), optional
         Columns, the first and the one behind the last, of which all rows can be looked at.
+    kept : sequence of Kept, optional
+        Those of a frame that is not needed any more, whose memory is used again if it fits.
     """
 
     __slots__ = ("_made", "_shape", "_xy0", "kept", "make", "seen", "sink")
@@ -78,6 +80,7 @@ class StreamedFrame(LaterPlanes):
         sink: Sink,
         every: int = 8,
         windows: Sequence[tuple[int, int]] = (),
+        kept: Sequence[Kept] = (),
     ) -> None:
         self._shape = (int(shape[0]), int(shape[1]))
         self._xy0 = (0, 0)
@@ -85,11 +88,15 @@ class StreamedFrame(LaterPlanes):
         self.sink = sink
         self.make: Callable[[], None] | None = None
         self.seen: Any = None
-        self.kept = []
-        for step, first, end in [(every, 0, shape[1]), *((1, *window) for window in windows)]:
-            size = -(-shape[0] // step), end - first
-            kept = Kept(step, first, np.empty(size, np.float32), np.empty(size, np.int32))
-            self.kept.append(kept)
+        wanted = [(every, 0, shape[1]), *((1, *window) for window in windows)]
+        sizes = [(-(-shape[0] // step), end - first) for step, first, end in wanted]
+        if sizes == [old.image.shape for old in kept]:
+            arrays: list[Any] = [(old.image, old.mask) for old in kept]
+        else:
+            arrays = [(np.empty(size, np.float32), np.empty(size, np.int32)) for size in sizes]
+        self.kept = [
+            Kept(step, first, *pair) for (step, first, _), pair in zip(wanted, arrays, strict=True)
+        ]
 
     @property
     def frame(self) -> "StreamedFrame":
