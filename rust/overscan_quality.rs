@@ -6,7 +6,7 @@ use crate::error::{KernelError, same_shape};
 use crate::medians;
 use crate::rows::together;
 use crate::simd::dispatched;
-use crate::statistics::{Control, Statistic, compute};
+use crate::statistics::{Control, Statistic, compute, median_of};
 
 /// Of a median absolute deviation to a standard deviation.
 const TO_SIGMA: f64 = 1.4826;
@@ -90,20 +90,6 @@ dispatched! {
     }
 }
 
-/// Median of some numbers as an `f32` has it: the mean of the middle two of an even count.
-fn median32(values: &mut [f32]) -> f32 {
-    let count = values.len();
-    if count == 0 {
-        return f32::NAN;
-    }
-    let (below, upper, _) = values.select_nth_unstable_by(count / 2, f32::total_cmp);
-    if count % 2 == 1 {
-        return *upper;
-    }
-    let lower = below.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    f32::midpoint(lower, *upper)
-}
-
 /// Median of numbers none of which is NaN.
 fn median64(values: &mut [f64]) -> f64 {
     let count = values.len();
@@ -121,7 +107,7 @@ fn median64(values: &mut [f64]) -> f64 {
 /// Robust standard deviation about 0 of what is finite; NaN of nothing.
 fn scatter(values: impl Iterator<Item = f32>) -> f64 {
     let mut sizes: Vec<f32> = values.filter(|value| value.is_finite()).map(f32::abs).collect();
-    TO_SIGMA * f64::from(median32(&mut sizes))
+    TO_SIGMA * f64::from(median_of(&mut sizes))
 }
 
 /// Describe the columns of every `stride`-th row.
@@ -151,7 +137,7 @@ pub fn columns(
         if let Some(middle) = middles.get_mut(column) {
             let samples = rest.column(column);
             let mut samples: Vec<f32> = samples.iter().copied().filter(|v| v.is_finite()).collect();
-            *middle = if samples.is_empty() { 0.0 } else { median32(&mut samples) };
+            *middle = if samples.is_empty() { 0.0 } else { median_of(&mut samples) };
         }
     }
     #[allow(clippy::cast_possible_truncation, reason = "compared with pixels")]

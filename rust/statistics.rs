@@ -406,10 +406,16 @@ fn answer<T: Sample>(
     what.iter().map(one).collect()
 }
 
-/// Median of `values`, which it reorders: the mean of the middle two, in `f64`, of an even count.
+/// Median of `values`: the mean of the middle two, in `f64`, of an even count.
 ///
 /// NaN when there are none; the values themselves must not be NaN.
+#[must_use]
 pub fn median(mut values: Vec<f32>) -> f32 {
+    median_of(&mut values)
+}
+
+/// The same, of numbers that are reordered where they are.
+pub(crate) fn median_of(values: &mut [f32]) -> f32 {
     let count = values.len();
     if count == 0 {
         return f32::NAN;

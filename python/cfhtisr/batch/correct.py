@@ -193,7 +193,7 @@ class Worker:
                 ):
                     return Outcome(path.name, ccd, "skipped", str(product), warnings=warned)
                 if self._streams(raw):
-                    facts = self._stream(raw, inputs, path, ccd)
+                    facts = self._stream(raw, inputs, path, ccd, provenance)
                 else:
                     exposure, facts = self._correct(raw, inputs, path, ccd)
                     write_exposure(
@@ -218,7 +218,12 @@ class Worker:
         return not whole and makes_once(self._task, raw)
 
     def _stream(
-        self, raw: Exposure, inputs: Mapping[str, tuple[Any, str]], path: Path, ccd: int
+        self,
+        raw: Exposure,
+        inputs: Mapping[str, tuple[Any, str]],
+        path: Path,
+        ccd: int,
+        provenance: Mapping[str, str],
     ) -> dict[str, Any]:
         """Correct one CCD into its product, of which no plane is held in memory."""
         plan, detector = self._plan, raw.detector
@@ -231,7 +236,7 @@ class Worker:
             frame = StreamedFrame(detector.bbox.shape, product, STEP, windows, self._kept)
             self._kept = frame.kept
             exposure, facts = self._correct(raw, inputs, path, ccd, frame)
-            write_streamed(exposure, product, self._provenance(inputs))
+            write_streamed(exposure, product, provenance)
         self._headers = product.headers
         return facts
 

@@ -1,6 +1,6 @@
 """A frame whose planes go to a file while they are made, and come back when they are wanted."""
 
-__all__ = ["Kept", "Sink", "StreamedFrame", "StreamedPart"]
+__all__ = ["KINDS", "Kept", "Sink", "StreamedFrame", "StreamedPart"]
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager

@@ -8,6 +8,7 @@ __all__ = [
     "header_of",
     "image_cards",
     "size_of",
+    "summed_header",
     "table_cards",
     "write_hdu",
 ]
@@ -108,6 +109,12 @@ def header_of(cards: Sequence[str], data: int, whole: str = _NO_SUM) -> bytes:
     return text.ljust(-(-len(text) // BLOCK) * BLOCK).encode("ascii")
 
 
+def summed_header(cards: Sequence[str], data: int) -> bytes:
+    """Return a whole header with the sum of the data and the right sum of the whole HDU."""
+    header = header_of(cards, data)
+    return header_of(cards, data, encoded(checksum.datasum(header, data)))
+
+
 def image_cards(array: Pixels | InFile, primary: bool = False) -> list[str]:
     """Return the structural cards of an image extension.
 
@@ -175,8 +182,7 @@ def write_hdu(file: AtomicFile, cards: Sequence[str], array: Pixels | None = Non
     if array is not None and array.size:
         file.write(header_of(cards, 0))
         datasum = _write_data(file, array)
-    header = header_of(cards, datasum)
-    header = header_of(cards, datasum, encoded(checksum.datasum(header, datasum)))
+    header = summed_header(cards, datasum)
     if file.tell() == start:
         file.write(header)
     else:

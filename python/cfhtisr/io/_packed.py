@@ -13,8 +13,8 @@ from cfhtisr import _kernels
 from cfhtisr.errors import UnknownChoiceError
 from cfhtisr.io import _hdu, checksum
 from cfhtisr.io._cards import card
-from cfhtisr.io._checksum import BLOCK, encoded
-from cfhtisr.io._hdu import Pixels, header_of
+from cfhtisr.io._checksum import BLOCK
+from cfhtisr.io._hdu import Pixels, header_of, summed_header
 from cfhtisr.io.atomic import AtomicFile
 
 Mode = Literal["lossless", "rice"]
@@ -168,8 +168,7 @@ def _write_packed(
     file.write(bytes(-(table.rows.nbytes + heap) % BLOCK))
     total = checksum.datasum(table.rows.tobytes(), total)
     whole = [*table.cards(heap), *own]
-    header = header_of(whole, total)
-    header = header_of(whole, total, encoded(checksum.datasum(header, total)))
+    header = summed_header(whole, total)
     file.write_at(start, header + table.rows.tobytes())
 
 

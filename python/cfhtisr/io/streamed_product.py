@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cfhtisr.io import checksum
-from cfhtisr.io._checksum import BLOCK, encoded
-from cfhtisr.io._hdu import Hdu, InFile, header_of, write_hdu
+from cfhtisr.images.streamed_frame import KINDS
+from cfhtisr.io._checksum import BLOCK
+from cfhtisr.io._hdu import Hdu, InFile, summed_header, write_hdu
 from cfhtisr.io.atomic import AtomicFile
 
-_TYPES = (np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.float32))
 _PIECE = 1 << 22  # bytes that are moved at a time
 
 
@@ -54,14 +53,13 @@ class StreamedProduct:
 
     def read(self, plane: int) -> NDArray[Any]:
         """Return the pixels of a plane that was written."""
-        kind = _TYPES[plane]
+        kind = KINDS[plane]
         pixels = np.empty(self._shape, kind)
-        size = self._plane_size()
         flat, step = pixels.reshape(-1), _PIECE // kind.itemsize
         for first in range(0, flat.size, step):
             part = flat[first : first + step]
             place = self._starts[plane] + first * kind.itemsize
-            data = self.file.read_at(place, min(part.nbytes, size))
+            data = self.file.read_at(place, part.nbytes)
             part[...] = np.frombuffer(data, kind.newbyteorder(">"))
         return pixels
 
@@ -72,7 +70,7 @@ class StreamedProduct:
     def planes(self) -> list[InFile]:
         """Return what stands for the pixels of image, mask and variance in the file."""
         return [
-            InFile(self._shape, kind, total) for kind, total in zip(_TYPES, self._sums, strict=True)
+            InFile(self._shape, kind, total) for kind, total in zip(KINDS, self._sums, strict=True)
         ]
 
     def finish(self, hdus: Sequence[Hdu]) -> None:
@@ -85,9 +83,7 @@ class StreamedProduct:
         """
         headers = []
         for cards, pixels in hdus[:4]:
-            datasum = pixels.datasum if isinstance(pixels, InFile) else 0
-            header = header_of(cards, datasum)
-            headers.append(header_of(cards, datasum, encoded(checksum.datasum(header, datasum))))
+            headers.append(summed_header(cards, pixels.datasum if pixels is not None else 0))
         self.headers = tuple(len(header) for header in headers)
         starts, end = self._layout(self.headers)
         self.file.resize(max(end, self.file.tell()))
