@@ -22,7 +22,7 @@ $(VENV)/tools: pyproject.toml
 	touch $@
 
 $(VENV)/develop: $(VENV)/tools $(RUST)
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet --extras test,dev
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet --extras test,dev,all
 	touch $@
 
 .PHONY: develop
