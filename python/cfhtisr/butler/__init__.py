@@ -15,7 +15,7 @@ _HOMES = {
     "RepositoryError": "cfhtisr.butler.errors",
     "WorkRef": "cfhtisr.butler.work_ref",
     "create": "cfhtisr.butler.repository",
-    "ingest": "cfhtisr.butler.ingest",
+    "ingest": "cfhtisr.butler.raw_files",
     "open_butler": "cfhtisr.butler.opening",
 }
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cfhtisr.butler.errors import NoResults as NoResults
     from cfhtisr.butler.errors import RepositoryError as RepositoryError
     from cfhtisr.butler.facade import Butler as Butler
-    from cfhtisr.butler.ingest import ingest as ingest
+    from cfhtisr.butler.raw_files import ingest as ingest
     from cfhtisr.butler.instrument import MegaPrime as MegaPrime
     from cfhtisr.butler.opening import open_butler as open_butler
     from cfhtisr.butler.repository import create as create
@@ -38,7 +38,6 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module 'cfhtisr.butler' has no attribute {name!r}")
     value = getattr(importlib.import_module(home), name)
-    # A name that is also that of a module would be bound to the module by the import.
     globals()[name] = value
     return value
 

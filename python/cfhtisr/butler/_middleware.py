@@ -18,7 +18,6 @@ __all__ = [
 try:
     from lsst.daf.butler import (
         Butler,
-        CollectionType,
         Config,
         DataCoordinate,
         DatasetIdGenEnum,
@@ -30,5 +29,6 @@ try:
         StorageClassDelegate,
         Timespan,
     )
+    from lsst.daf.butler.registry import CollectionType
 except ImportError as error:
     raise ImportError(f"needs lsst-daf-butler: pip install 'cfhtisr[butler]' ({error})") from error

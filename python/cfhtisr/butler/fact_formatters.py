@@ -19,7 +19,7 @@ class _OfCcd(FormatterV2):
         self, path: str, component: str | None = None, expected_size: int = -1
     ) -> Any:
         """Return what the file has for the CCD."""
-        return readers.read(self.kind, path, self.data_id["detector"])
+        return readers.read(self.kind, path, int(self.data_id["detector"]))
 
 
 class DefectsFormatter(_OfCcd):

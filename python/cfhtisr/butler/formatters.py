@@ -22,7 +22,7 @@ class ExposureFormatter(FormatterV2):
         self, path: str, component: str | None = None, expected_size: int = -1
     ) -> Any:
         """Return the exposure of a CCD, or a part of it."""
-        exposure = readers.read(self.kind, path, self.data_id["detector"])
+        exposure = readers.read(self.kind, path, int(self.data_id["detector"]))
         if component is None:
             return exposure
         delegate = ExposureDelegate(self.file_descriptor.storageClass)
@@ -43,7 +43,7 @@ class RawFormatter(ExposureFormatter):
     ) -> Any:
         """Return the frame of a CCD, or a part of it; a header is read without the pixels."""
         if component is not None:
-            part = readers.part_of_raw(path, self.data_id["detector"], component)
+            part = readers.part_of_raw(path, int(self.data_id["detector"]), component)
             if part is not None:
                 return part
         return super().read_from_local_file(path, component, expected_size)
