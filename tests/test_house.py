@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "config_files": {"config"},
     "presets": {"config"},
     "tasks": {"images", "camera", "isr", "io", "pipe", "config", "config_files", "presets"},
-    "batch": {"images", "camera", "isr", "io", "tasks", "config_files"},
+    "batch": {"images", "camera", "isr", "io", "pipe", "tasks", "config_files"},
     "butler": {"images", "camera", "io", "pipe", "tasks", "config_files", "isr"},
     "qa": {"images", "camera"},
     "simulate": {"images", "camera", "isr", "io", "qa"},

@@ -3,9 +3,11 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cfhtisr import Box2I
-from cfhtisr.camera import corners_mm, facts, megacam, megacam_like
+from cfhtisr.camera import corners_mm, exposure_number, facts, megacam, megacam_like
 from cfhtisr.camera.mosaic import ccd_number, table
 from cfhtisr.errors import UnknownChoiceError
 
@@ -154,3 +156,21 @@ def test_table_equals_the_facts(shared):
                 assert other.raw_horizontal_overscan_bbox == box(across)
                 above = boxes["raw_vertical_overscan_bbox_lsst"]
                 assert other.raw_vertical_overscan_bbox == box(above)
+
+
+one_ccd = st.tuples(st.integers(0, 2**31 // 36 - 1), st.integers(0, 39))
+
+
+@given(one_ccd, one_ccd)
+def test_no_two_ccds_of_any_visits_share_a_number(one, other):
+    assert (exposure_number(*one) == exposure_number(*other)) == (one == other)
+    assert 0 <= exposure_number(*one) < 2**32
+
+
+def test_numbers_are_those_of_lsst_for_the_first_36_ccds():
+    assert exposure_number(1038843, 2) == 37398350
+    near = [exposure_number(visit, ccd) for visit in (2463796, 2463797) for ccd in range(40)]
+    assert len(set(near)) == 80
+    for visit, ccd in ((-1, 0), (2**31 // 36, 0), (1, 40), (1, -1)):
+        with pytest.raises(ValueError, match=f"visit {visit}, CCD {ccd}: wanted"):
+            exposure_number(visit, ccd)

@@ -145,7 +145,7 @@ def test_what_was_made_otherwise_is_done_again(
         text.write_text("1 1 3 3\n" * 3)
         words += ["--defects", text]
     elif other == "other version":
-        monkeypatch.setattr("cfhtisr.batch.correct.__version__", "99")
+        monkeypatch.setattr("cfhtisr.tasks.provenance.__version__", "99")
     else:
         words += other
     assert run(files.raw, out, *words) == 0

@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 
 from cfhtisr import FileFormatError, read_raw, scan_raw
-from cfhtisr.camera import facts, megacam, megacam_like
+from cfhtisr.camera import exposure_number, facts, megacam, megacam_like
 from cfhtisr.errors import UnknownChoiceError
 from cfhtisr.io import open_raw
 from raw_files import (
@@ -71,7 +71,7 @@ def test_eras(tmp_path, n_ccd):
             exposure = file.read(ccd)
             np.testing.assert_array_equal(exposure.image.array, frames[ccd])
             info = exposure.visit_info
-            assert info.exposure_id == 1927963 * n_ccd + ccd
+            assert info.exposure_id == exposure_number(1927963, ccd)
             assert (info.visit, info.exposure_time, info.dark_time) == (1927963, 60.081, 60.0)
             assert info.mjd == 57520.2914642
 
@@ -421,7 +421,7 @@ def test_every_real_raw_header(tmp_path, shared, name):
     info = exposure.visit_info
     assert info.exposure_time == float(value_in(cards, "EXPTIME"))
     assert info.dark_time == float(value_in(cards, "DARKTIME"))
-    assert info.exposure_id == int(name[:-1]) * n_ccd + 30
+    assert info.exposure_id == int(name[:-1]) * 36 + 30
     assert 52000 < info.mjd < 59000
     assert exposure.metadata["EXTNAME"] == "ccd30"
     assert exposure.metadata.count("EXTNAME") == 1

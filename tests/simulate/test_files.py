@@ -6,11 +6,12 @@ import warnings
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.time import Time
 
 from cfhtisr import simulate
 from cfhtisr.images.geom import Box2I
 from cfhtisr.images.mask import PLANES
-from cfhtisr.simulate.settings import HEADER_VARIANTS
+from cfhtisr.simulate.settings import HEADER_VARIANTS, Settings
 from cfhtisr.simulate.truth import read_truth
 
 SMALL = {"rows": 96, "columns": 128, "ccds": (0, 3, 30)}
@@ -239,3 +240,28 @@ def test_a_full_disk_is_seen_before_the_work(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
     with pytest.raises(OSError, match="GB free"):
         simulate.exposure(tmp_path, **SMALL)
+
+
+@pytest.mark.parametrize(
+    ("n_ccd", "date", "run"),
+    [
+        (36, "2009-01-31", "08Bm06"),
+        (36, "2009-02-01", "09Am01"),
+        (40, "2016-08-05", "16Bm01"),
+        (40, "2016-07-31", "16Am06"),
+    ],
+)
+def test_a_night_is_in_all_headers(tmp_path, n_ccd, date, run):
+    few = {"ccds": (3,), "rows": 32, "columns": 32, "n_ccd": n_ccd}
+    made = simulate.exposure(tmp_path, **few, date=date, frame=2)
+    with fits.open(made.raw) as raw, fits.open(made.flat) as flat:
+        for header in (raw[1].header, flat[1].header):
+            assert header["DATE-OBS"] == date
+        assert Time(raw[1].header["MJD-OBS"], format="mjd").iso.startswith(f"{date} 06:20")
+        assert raw[0].header["CRUNID"] == run
+
+
+@pytest.mark.parametrize("date", ["2019-13-01", "20160101", "2014-12-31", "yesterday"])
+def test_a_night_outside_of_the_era_is_refused(date):
+    with pytest.raises(ValueError, match=f"date is '{date}', wanted"):
+        Settings(n_ccd=40, date=date)

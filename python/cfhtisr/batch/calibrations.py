@@ -8,31 +8,26 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cfhtisr.camera.defects import DefectList
 from cfhtisr.camera.detector import Detector
-from cfhtisr.camera.filters import lookup
 from cfhtisr.errors import FileFormatError
 from cfhtisr.images.exposure import Exposure
-from cfhtisr.images.geom import Box2I
 from cfhtisr.images.stored_image import StoredImage
-from cfhtisr.io import FitsFile, read_exposure
 from cfhtisr.io.crosstalk_table import read_crosstalk
 from cfhtisr.io.defects import read_defects
-from cfhtisr.io.hdu import Hdu
 from cfhtisr.io.linearity_file import read_linearity
+from cfhtisr.io.master import MasterFile
 from cfhtisr.io.raw import Checksum, RawFile
 from cfhtisr.isr.assembly import assemble
 from cfhtisr.isr.conversion import to_float
 from cfhtisr.isr.linearity import LINEARIZERS, LinearizeLookupTable
-
-if TYPE_CHECKING:
-    from astropy.io.fits import Header
+from cfhtisr.tasks.matching import mismatch
 
 _log = logging.getLogger(__name__)
 
@@ -121,8 +116,8 @@ class Calibrations:
         self._kind = kind
         self._checksum = checksum
         self._files = ExitStack()
-        self._open: dict[Path, RawFile] = {}
-        self._kept: dict[tuple[str, int], tuple[int, Exposure, str]] = {}
+        self._open: dict[Path, MasterFile] = {}
+        self._kept: dict[tuple[str, int], tuple[int, Exposure]] = {}
 
     def frame(self, kind: str, raw: Exposure, n_ccd: int | None) -> tuple[Exposure, str] | None:
         """Return the (first) frame of one kind for the CCD of a raw, trimmed, and its identity.
@@ -162,12 +157,11 @@ class Calibrations:
             old = self._kept.pop(key, None)
             spare = None if old is None else _memory(old[1])
             del old  # let go of the other planes before the new ones are made
-            frame, identity = self._read(kind, path, raw, n_ccd, spare)
-            self._kept[key] = kept = (ccd, frame, identity)
+            self._kept[key] = kept = (ccd, self._read(kind, path, raw, n_ccd, spare))
         _check(kind, path, kept[1], raw)
-        return kept[1], kept[2]
+        return kept[1], kept[1].identity
 
-    def defects(self, raw: Exposure) -> tuple[list[Box2I], str] | None:
+    def defects(self, raw: Exposure) -> tuple[DefectList, str] | None:
         """Return the defects of the CCD of a raw in the trimmed CCD, and their identity."""
         path = self.paths.defects
         if path is None:
@@ -186,9 +180,7 @@ class Calibrations:
                 f"{path}, {raw.detector.name}: defect {outside[0].to_section()} reaches outside "
                 f"of the CCD, {raw.detector.bbox.to_section()}"
             )
-        corners = sorted((box.x0, box.y0, box.x1, box.y1) for box in boxes)
-        digest = hashlib.sha256(repr(corners).encode()).hexdigest()[:16]
-        return boxes, f"{path.name}[{raw.detector.name}] {len(boxes)} boxes SHA256 {digest}"
+        return boxes, boxes.identity
 
     def crosstalk(self, raw: Exposure) -> tuple[NDArray[np.float32] | None, str] | None:
         """Return the crosstalk matrix of the CCD of a raw, and its identity.
@@ -239,7 +231,7 @@ class Calibrations:
         raw: Exposure,
         n_ccd: int | None,
         spare: NDArray[Any] | None = None,
-    ) -> tuple[Exposure, str]:
+    ) -> Exposure:
         """Read a frame, into the memory of one that is not needed any more if it fits.
 
         Pixels that need not be changed stay in the file.
@@ -247,24 +239,16 @@ class Calibrations:
         detector = raw.detector
         assert detector is not None
         file = _file_of_ccd(kind, path, detector.name) if path.is_dir() else path
-        sums = None
         if file not in self._open:
-            sums = _sums_of_product(file, detector.name, self._checksum)
-        if sums is not None:
-            frame = read_exposure(file, ccd=detector.id)
-            identity = f"{file.name}[{detector.name}] DATASUM {'+'.join(map(str, sums))}"
-        else:
-            if file not in self._open:
-                opened = self._kind(file, processed=True, checksum=self._checksum)
-                self._open[file] = self._files.enter_context(opened)
-            era = self._open[file].scan.n_ccd
-            if n_ccd is not None and era != n_ccd:
-                raise FileFormatError(
-                    f"{file}: the {kind} was made in the era of {era} CCDs, the exposure in that "
-                    f"of {n_ccd}"
-                )
-            frame = self._open[file].read(detector.id, spare, later=True)
-            identity = self._open[file].identity(detector.id, stated=True)
+            opened = MasterFile(file, self._checksum, self._kind)
+            self._open[file] = self._files.enter_context(opened)
+        era = self._open[file].n_ccd
+        if era is not None and n_ccd is not None and era != n_ccd:
+            raise FileFormatError(
+                f"{file}: the {kind} was made in the era of {era} CCDs, the exposure in that "
+                f"of {n_ccd}"
+            )
+        frame = self._open[file].read(detector.id, spare, later=True)
         where = f"{file}, {detector.name}"
         shape = frame.masked_image.shape
         if shape not in (detector.raw_bbox.shape, detector.bbox.shape):
@@ -278,7 +262,7 @@ class Calibrations:
             planes.variance.array[...] = 0.0  # a frame of integers says nothing of its noise
         if shape == detector.raw_bbox.shape:
             planes = assemble(planes, detector)
-        return frame.with_pixels(planes), identity
+        return frame.with_pixels(planes)
 
 
 def _memory(frame: Exposure) -> NDArray[Any] | None:
@@ -301,26 +285,6 @@ def _fits_files(folder: Path) -> Iterator[Path]:
     return (file for file in folder.iterdir() if file.name.lower().endswith(_SUFFIXES))
 
 
-def _sums_of_product(path: Path, name: str, checksum: Checksum) -> list[int] | None:
-    """Return the sums of the planes of a CCD in a file of IMAGE, MASK and VARIANCE HDUs.
-
-    This package and LSST write such files; of any other the answer is None.
-    """
-    with FitsFile(path, checksum=checksum) as file:
-        # No further than needed: a gzipped file is inflated up to the HDU that is looked at.
-        if "IMAGE" not in map(_kind_of, islice(file.hdus, 1, 3)):
-            return None
-        kinds = {hdu.index: _kind_of(hdu) for hdu in file.hdus}
-        wanted = ("IMAGE", "MASK", "VARIANCE")
-        planes = [index for index, kind in kinds.items() if kind in wanted]
-        own = [index for index in planes if file.hdus[index].name.lower() == name]
-        return [file.data_sum(index) for index in own or planes]
-
-
-def _kind_of(hdu: Hdu) -> str:
-    return str(hdu.cards.get("EXTTYPE", hdu.name))
-
-
 def _size(shape: tuple[int, int]) -> str:
     return f"{shape[1]} x {shape[0]}"
 
@@ -329,27 +293,8 @@ def _check(kind: str, path: Path, frame: Exposure, raw: Exposure) -> None:
     """Refuse a frame that was not made for exposures like this one."""
     assert raw.detector is not None
     where = f"{path}, {raw.detector.name}"
-    own, science = frame.metadata, raw.metadata
-    made_as = str(own.get("OBSTYPE", "")).strip().upper()
-    if made_as and made_as != kind.upper():
-        raise FileFormatError(
-            f"{where}: OBSTYPE is {made_as}, wanted {kind.upper()} for the {kind}"
-        )
-    ours, theirs = _binning(own), _binning(science)
-    if ours != theirs:
-        raise FileFormatError(
-            f"{where}: the {kind} is binned {ours[0]} x {ours[1]}, "
-            f"the exposure {theirs[0]} x {theirs[1]}"
-        )
-    if kind in _OF_ONE_FILTER:
-        if not frame.filter or not raw.filter:
-            _log.warning("%s: no filter is known of the %s or the exposure", where, kind)
-        elif (lookup(frame.filter) or frame.filter) != (lookup(raw.filter) or raw.filter):
-            raise FileFormatError(
-                f"{where}: the {kind} was taken in filter {frame.filter}, "
-                f"the exposure in {raw.filter}"
-            )
-
-
-def _binning(header: "Header") -> tuple[Any, Any]:
-    return (header.get("CCDBIN1", 1), header.get("CCDBIN2", 1))
+    reason = mismatch(kind, frame, raw)
+    if reason is not None:
+        raise FileFormatError(f"{where}: {reason}")
+    if kind in _OF_ONE_FILTER and not (frame.filter and raw.filter):
+        _log.warning("%s: no filter is known of the %s or the exposure", where, kind)

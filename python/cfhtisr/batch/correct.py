@@ -3,8 +3,6 @@
 __all__ = ["Plan", "Worker", "describe", "stem"]
 
 import copy
-import hashlib
-import json
 import logging
 import threading
 import time
@@ -17,12 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cfhtisr import __version__
 from cfhtisr.batch.calibrations import KINDS, CalibrationPaths, Calibrations
 from cfhtisr.batch.facts import STEP, measure
 from cfhtisr.batch.report import Outcome
 from cfhtisr.batch.units import in_electrons
-from cfhtisr.config_files import changed, values_of
 from cfhtisr.errors import UnknownChoiceError
 from cfhtisr.images import Exposure, MaskedImage
 from cfhtisr.images.streamed_frame import Kept, StreamedFrame
@@ -38,12 +34,13 @@ from cfhtisr.io.streamed_product import StreamedProduct
 from cfhtisr.io.verify import verify
 from cfhtisr.io.weight_map import write_weight
 from cfhtisr.isr.amp_offset import columns, neighbours
+from cfhtisr.pipe import Struct
 from cfhtisr.tasks.cfht import CfhtIsrTask, CfhtIsrTaskConfig
+from cfhtisr.tasks.provenance import FINGERPRINT, fingerprint, of_config, of_inputs
 from cfhtisr.tasks.steps import makes_once
 
 _log = logging.getLogger(__name__)
 
-FINGERPRINT = "JOB"
 MAPS = "MAPS"
 LAYOUTS = ("ccd", "mosaic")
 UNITS = ("adu", "electron")
@@ -166,10 +163,7 @@ class Worker:
         self._counts: NDArray[np.uint16] | None = None
         self._headers: tuple[int, ...] = _HEADERS
         self._kept: list[Kept] = []
-        settings = json.dumps(values_of(plan.config), sort_keys=True, default=repr)
-        self._config_facts = {"CONFIG": hashlib.sha256(settings.encode()).hexdigest()}
-        for name, value in changed(plan.config).items():
-            self._config_facts[f"CONFIG {name}"] = value if type(value) is str else repr(value)
+        self._config_facts = of_config(plan.config)
         if plan.units != "adu":
             self._config_facts["UNITS"] = plan.units
         if plan.compress is not None:
@@ -268,7 +262,7 @@ class Worker:
                 if not made_of:
                     raise _NothingDone
                 provenance |= self._config_facts | self._maps_fact | _of_mosaic(made_of)
-                provenance[FINGERPRINT] = _digest(_of_mosaic(made_of))
+                provenance[FINGERPRINT] = fingerprint(_of_mosaic(made_of))
         except _NothingDone:
             pass
         except Exception as error:
@@ -334,7 +328,7 @@ class Worker:
         whole = (
             bool(made_of)
             and all(self._has_maps(path, ccd) for ccd in made_of)
-            and _finished(product, _digest(_of_mosaic(made_of)), self._plan.weight)
+            and _finished(product, fingerprint(_of_mosaic(made_of)), self._plan.weight)
         )
         return outcomes if whole else {}
 
@@ -390,6 +384,10 @@ class Worker:
     ) -> tuple[Exposure, dict[str, Any]]:
         arguments = {name: value for name, (value, _) in inputs.items() if name != "raw"}
         task = self._task
+        if arguments.get("fringes") is not None:
+            arguments["fringes"] = Struct(
+                fringes=arguments["fringes"], seed=task.fringe.seedOf(raw)
+            )
         if arguments.get("linearizer") is not None:
             raw.detector, arguments["linearizer"] = arguments["linearizer"]
         if "crosstalk" in arguments:
@@ -437,11 +435,8 @@ class Worker:
         return all(file.is_file() and not verify(file) for file in maps)
 
     def _provenance(self, inputs: Mapping[str, tuple[Any, str]]) -> dict[str, str]:
-        facts = {
-            **self._config_facts,
-            **{name.upper(): identity for name, (_, identity) in inputs.items()},
-        }
-        return {**facts, **self._maps_fact, FINGERPRINT: _digest(facts)}
+        identities = {name: identity for name, (_, identity) in inputs.items()}
+        return {**of_inputs(self._config_facts, identities), **self._maps_fact}
 
 
 class _NothingDone(Exception):  # noqa: N818  # it is no error, it leaves a block without a file
@@ -468,12 +463,6 @@ def _of_mosaic(facts: Mapping[int, Mapping[str, str]]) -> dict[str, str]:
         for name, text in facts[ccd].items()
         if not name.startswith("CONFIG ") and name != MAPS
     }
-
-
-def _digest(facts: Mapping[str, str]) -> str:
-    """Return what tells a product from one of other inputs, settings or another version."""
-    text = json.dumps({"version": __version__, **facts}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _failure(path: Path, ccd: int, error: Exception, warned: Sequence[str] = ()) -> Outcome:

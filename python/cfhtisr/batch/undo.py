@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from cfhtisr.batch.calibrations import KINDS, Calibrations
-from cfhtisr.batch.correct import FINGERPRINT, MAPS
+from cfhtisr.batch.correct import MAPS
 from cfhtisr.errors import FileFormatError
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.images.masked_image import MaskedImage
@@ -17,6 +17,7 @@ from cfhtisr.io.mosaic import MosaicWriter
 from cfhtisr.isr import calibration, undo
 from cfhtisr.tasks.cfht import CfhtIsrTaskConfig
 from cfhtisr.tasks.fringe import FringeConfig, FringeTask
+from cfhtisr.tasks.provenance import FINGERPRINT
 from cfhtisr.tasks.record import note
 
 _CARDS = {

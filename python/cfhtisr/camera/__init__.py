@@ -6,6 +6,7 @@ __all__ = [
     "Detector",
     "corners_mm",
     "detector_for",
+    "exposure_number",
     "facts",
     "megacam",
     "megacam_like",
@@ -14,5 +15,12 @@ __all__ = [
 
 from cfhtisr.camera.amplifier import Amplifier
 from cfhtisr.camera.detector import Detector
-from cfhtisr.camera.mosaic import Camera, corners_mm, facts, megacam, megacam_like
+from cfhtisr.camera.mosaic import (
+    Camera,
+    corners_mm,
+    exposure_number,
+    facts,
+    megacam,
+    megacam_like,
+)
 from cfhtisr.camera.sections import detector_for, section_cards

@@ -4,8 +4,16 @@ All boxes are in pixels of the assembled, trimmed CCD. Files are opened by
 `cfhtisr.io.defects`, this module knows only their text.
 """
 
-__all__ = ["boxes_of_mask", "boxes_of_regions", "boxes_of_table", "boxes_of_text", "check_boxes"]
+__all__ = [
+    "DefectList",
+    "boxes_of_mask",
+    "boxes_of_regions",
+    "boxes_of_table",
+    "boxes_of_text",
+    "check_boxes",
+]
 
+import hashlib
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -28,6 +36,27 @@ _SHAPES = (
     "circle", "ellipse", "box", "polygon", "point", "line", "vector", "text", "annulus", "ruler",
     "compass", "projection", "segment", "panda", "epanda", "bpanda", "composite", "rotbox", "pie",
 )  # fmt: skip
+
+
+class DefectList(list[Box2I]):
+    """Boxes of the bad pixels of one CCD.
+
+    Attributes
+    ----------
+    identity : str
+        What they were read from: file, CCD, and a digest of the boxes in any order.
+    """
+
+    identity = ""
+
+    @classmethod
+    def of_file(cls, boxes: Iterable[Box2I], file: str, ccd: str) -> "DefectList":
+        """Return boxes with their identity."""
+        found = cls(boxes)
+        corners = sorted((box.x0, box.y0, box.x1, box.y1) for box in found)
+        digest = hashlib.sha256(repr(corners).encode()).hexdigest()[:16]
+        found.identity = f"{file}[{ccd}] {len(found)} boxes SHA256 {digest}"
+        return found
 
 
 def boxes_of_mask(mask: ArrayLike) -> list[Box2I]:

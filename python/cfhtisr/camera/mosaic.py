@@ -10,6 +10,7 @@ __all__ = [
     "build",
     "ccd_number",
     "corners_mm",
+    "exposure_number",
     "facts",
     "megacam",
     "megacam_like",
@@ -178,6 +179,28 @@ def ccd_number(ccd: int | str, n_ccd: int = 40) -> int:
             "or a serial number"
         )
     return number
+
+
+def exposure_number(visit: int, ccd: int) -> int:
+    """Return the number of the exposure of one CCD, which fits 32 bits.
+
+    It is ``36 * visit + ccd``, as LSST's; the four CCDs that came later would meet those of the
+    next visit there, so that theirs is ``2**31 + 4 * visit + ccd - 36``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such CCD, or the visit is below 0 or too large for 32 bits.
+
+    Examples
+    --------
+    >>> exposure_number(1038843, 2), exposure_number(1927963, 36)
+    (37398350, 2155195500)
+    """
+    limit = 2**31 // 36
+    if not 0 <= ccd < 40 or not 0 <= visit < limit:
+        raise ValueError(f"visit {visit}, CCD {ccd}: wanted visits to {limit - 1}, CCDs 0 to 39")
+    return 36 * visit + ccd if ccd < 36 else 2**31 + 4 * visit + ccd - 36
 
 
 def facts(ccd: int | str) -> CcdFacts:

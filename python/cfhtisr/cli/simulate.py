@@ -93,6 +93,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="amplifiers without light, such as 12A,30B (none); their defects cover them",
     )
     add("--bias-jump", type=float, default=0.0, metavar="ADU", help="at the middle raw row (0)")
+    add("--date", default="", metavar="DATE", help="the night, UTC, such as 2019-12-04")
     add("--header-variant", default="", metavar="NAME", help="an oddity of real headers; 'list'")
     add("--only", metavar="FILES", help="some of raw,bias,dark,flat,fringe,defects,truth")
     add("-j", "--workers", type=int, default=1, metavar="N", help="processes at work (1)")
@@ -133,6 +134,7 @@ def run(options: argparse.Namespace) -> int:
             if options.dead_amplifiers
             else (),
             bias_jump=options.bias_jump,
+            date=options.date,
         )
         options.output.mkdir(parents=True, exist_ok=True)
         if only is None or set(only) <= set(_files()):

@@ -55,6 +55,8 @@ class Exposure:
         Throughput over wavelength.
     provenance : mapping of str to str, int or float
         How the exposure was made, as read from a file; it is written along.
+    identity : str
+        What it was read from: file, CCD and the sum of its data; empty for what was made.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Exposure:
         self.valid_polygon: Any = None
         self.transmission_curve: Any = None
         self.provenance: Mapping[str, str | int | float] = {}
+        self.identity = ""
 
     @property
     def masked_image(self) -> MaskedImage:

@@ -15,7 +15,7 @@ class VisitInfo:
     Parameters
     ----------
     exposure_id : int, optional
-        Number of the exposure (of one CCD: visit times the number of CCDs plus the CCD).
+        Number of the exposure of one CCD, see `cfhtisr.camera.exposure_number`; 0 if unknown.
     exposure_time : float, optional
         Open-shutter time [s]; NaN if unknown.
     dark_time : float, optional

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cfhtisr.camera.defects import boxes_of_mask, boxes_of_text, check_boxes
+from cfhtisr.camera.defects import DefectList, boxes_of_mask, boxes_of_text, check_boxes
 from cfhtisr.camera.mosaic import ccd_number, facts, trimmed_shape
 from cfhtisr.camera.record import value_of
 from cfhtisr.camera.sections import detector_for
@@ -36,7 +36,7 @@ def read_defects(
     *,
     shape: tuple[int, int] | None = None,
     checksum: Literal["error", "warn", "ignore"] = "error",
-) -> list[Box2I]:
+) -> DefectList:
     """Read the boxes of bad pixels of one CCD.
 
     Parameters
@@ -62,8 +62,8 @@ def read_defects(
 
     Returns
     -------
-    boxes : list of Box2I
-        In pixels of the assembled, trimmed CCD.
+    boxes : DefectList
+        A list of `Box2I` in pixels of the assembled, trimmed CCD; ``identity`` tells the file.
 
     Raises
     ------
@@ -85,11 +85,13 @@ def read_defects(
         wanted = facts(number).serial if serial is None else serial
         rows = _tables(place, name, wanted)
         if rows is None:
-            return _mask_frame(place, number, shape, checksum)
+            frame = _mask_frame(place, number, shape, checksum)
+            return DefectList.of_file(frame, place.name, name)
     else:
         rows = _parsed(place, lambda: boxes_of_text(_text(place), number))
     found, size = rows, shape
-    return _parsed(place, lambda: check_boxes(found, name, size))
+    boxes = _parsed(place, lambda: check_boxes(found, name, size))
+    return DefectList.of_file(boxes, place.name, name)
 
 
 def _parsed(path: Path, work: Callable[[], T]) -> T:

@@ -272,7 +272,7 @@ class RawFile:
             if len(planes) == 2:
                 pixels = splice_pixels(planes[0], planes[1], place.hdus[0].cards)
         name = str(value_of(header, "FILTER") or "").strip()
-        return Exposure(
+        exposure = Exposure(
             pixels,
             metadata=header,
             detector=detector,
@@ -280,6 +280,8 @@ class RawFile:
             filter=name or None,
             visit_info=visit_info(header, number, first.cards),
         )
+        exposure.identity = self.identity(number, stated=later)
+        return exposure
 
     def identity(self, ccd: int | str, stated: bool = False) -> str:
         """Return the name of the file and CCD with the sum of its data, to say what was used.
@@ -450,7 +452,7 @@ def read_raw(
         Pixels as stored, uint16 for raw frames [ADU]; the CCD's header followed by those cards
         of the primary header that it does not have; a detector of its own with gain, read
         noise and saturation level of the header; world coordinates in pixels of the raw frame.
-        The number of the exposure is visit * 36 + ccd, or visit * 40 + ccd in the era of 40 CCDs.
+        The number of the exposure is that of `cfhtisr.camera.exposure_number`.
 
     Raises
     ------

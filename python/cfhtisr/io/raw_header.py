@@ -1,6 +1,6 @@
 """From the headers of a raw file to what an exposure knows."""
 
-__all__ = ["era_of", "merged_header", "visit_info", "wcs_of"]
+__all__ = ["era_of", "merged_header", "stated_era", "visit_info", "wcs_of"]
 
 import re
 import threading
@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from cfhtisr.camera.mosaic import exposure_number
 from cfhtisr.camera.record import HasGet, number_of, value_of
 from cfhtisr.images.card_text import Entry, is_usual
 from cfhtisr.images.lean_header import LeanHeader
@@ -21,6 +22,7 @@ from cfhtisr.io.uncompressed_header import uncompressed_cards
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
+_VISITS = 2**31 // 36  # more than the telescope will ever see; a number beyond is damage
 _QUIET = threading.Lock()
 _UNPRINTABLE = re.compile(r"[^ -~]")
 _LEGAL = re.compile(
@@ -119,6 +121,11 @@ def era_of(primary: HasGet, header: HasGet, ccd: int) -> int:
     ccd : int
         The highest number of a CCD that is known to be there.
     """
+    return stated_era(primary, header, ccd) or 36
+
+
+def stated_era(primary: HasGet, header: HasGet, ccd: int) -> int | None:
+    """Return how many CCDs the camera had, as `era_of`; None if nothing tells."""
     for card in ("NCCDS", "NEXTEND", "NAMPS"):
         for where in (primary, header):
             number = number_of(where, card)
@@ -127,7 +134,10 @@ def era_of(primary: HasGet, header: HasGet, ccd: int) -> int:
             if number in (40, 80):
                 return 40
     # A part of a file: by its date, or by a CCD that only the later camera read out.
-    return 40 if ccd >= 36 or number_of(header, "MJD-OBS") >= 57023 else 36
+    start = number_of(header, "MJD-OBS")
+    if ccd >= 36 or start >= 57023:
+        return 40
+    return 36 if start > 0 else None
 
 
 def visit_info(header: HasGet, ccd: int, primary: HasGet) -> VisitInfo:
@@ -142,7 +152,7 @@ def visit_info(header: HasGet, ccd: int, primary: HasGet) -> VisitInfo:
         match = re.match(r"\d{5,8}", str(value_of(header, "FILENAME") or "").strip())
         visit = int(match[0]) if match else 0
     return VisitInfo(
-        exposure_id=visit * era_of(primary, header, ccd) + ccd,
+        exposure_id=exposure_number(visit, ccd) if visit < _VISITS else 0,
         exposure_time=number_of(header, "EXPTIME"),
         # What was asked for; the LED frames of 2003 are lit for a hundredth of it.
         dark_time=number_of(header, "DARKTIME"),

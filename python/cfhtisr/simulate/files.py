@@ -75,6 +75,7 @@ def exposure(
     kind: str = "o",
     frame: int = 0,
     gzip: bool = False,
+    date: str = "",
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
     only: Sequence[str] | None = None,
@@ -113,6 +114,8 @@ def exposure(
         Number of the frame, 0 to 99: the same camera and sky, other noise and cosmic rays.
     gzip : bool, optional
         Write the raw file as ``.fits.gz``.
+    date : str, optional
+        The night, UTC, such as ``2019-12-04``.
     workers : int, optional
         Processes at work.
     progress : callable, optional
@@ -148,6 +151,7 @@ def exposure(
         kind=kind,
         frame=frame,
         gzip=gzip,
+        date=date,
     )
     return simulate_files(settings, out_dir, workers=workers, progress=progress, only=only)
 

@@ -2,6 +2,8 @@
 
 __all__ = ["amplifier_cards", "ccd_cards", "detsec", "master_cards", "primary_cards"]
 
+from datetime import date
+
 from cfhtisr.camera.filters import lookup
 from cfhtisr.camera.mosaic import facts, table, trimmed_shape
 from cfhtisr.camera.sections import section_cards
@@ -26,14 +28,22 @@ _NIGHTS = {  # date, modified Julian date, camera run
     36: ("2008-03-30", 54555.0, "08Am02"),
     40: ("2019-12-04", 58821.0, "19Bm03"),
 }
+_FIRST_DAY = date(1858, 11, 17)  # of the modified Julian date
 
 
 def _night(settings: Settings) -> tuple[str, float, str]:
-    return _NIGHTS["amplifiers" if settings.layout == "amplifiers" else settings.n_ccd]
+    """Return the date, its modified Julian date, and a name for the run."""
+    if not settings.date:
+        return _NIGHTS["amplifiers" if settings.layout == "amplifiers" else settings.n_ccd]
+    night = date.fromisoformat(settings.date)
+    # Semester A is February to July; January belongs to B of the year before.
+    year, month = (night.year, night.month) if night.month > 1 else (night.year - 1, 13)
+    run = f"{year % 100:02d}{'A' if month < 8 else 'B'}m{(month - 2) % 6 + 1:02d}"
+    return settings.date, float((night - _FIRST_DAY).days), run
 
 
 def _summary(settings: Settings, name: str) -> list[Card]:
-    date, _, run = _night(settings)
+    night, _, run = _night(settings)
     return [
         ("COMMENT", "", ""),
         ("COMMENT", " Observation", ""),
@@ -46,8 +56,8 @@ def _summary(settings: Settings, name: str) -> list[Card]:
         ("RUNID", f"{run[:3]}S00", ""),
         ("FILENAME", name, "Name of the file when it was made"),
         ("PATHNAME", "/simulated", "Folder of the file when it was made"),
-        ("DATE", f"{date}T10:12:00", "UTC of the making of the file"),
-        ("HSTTIME", f"{date} 00:12:00 HST", "The same in Hawaii"),
+        ("DATE", f"{night}T10:12:00", "UTC of the making of the file"),
+        ("HSTTIME", f"{night} 00:12:00 HST", "The same in Hawaii"),
         ("IMAGESWV", "cfhtisr simulate", "What made the image"),
     ]
 
@@ -130,7 +140,7 @@ def _exposure(settings: Settings) -> list[Card]:
 
 
 def _place(settings: Settings) -> list[Card]:
-    date, mjd, run = _night(settings)
+    night, mjd, run = _night(settings)
     minutes = 360 + 10 * settings.frame
     start = mjd + minutes / 1440
     clock = f"{minutes // 60}:{minutes % 60:02d}"
@@ -142,8 +152,8 @@ def _place(settings: Settings) -> list[Card]:
     ]
     if settings.lit:
         shutter = [
-            ("SHUTOPEN", f"{date}T{clock.zfill(5)}:02.000", "UTC of the opening shutter"),
-            ("SHUTCLOS", f"{date}T{clock.zfill(5)}:02.000", "UTC of the closing shutter"),
+            ("SHUTOPEN", f"{night}T{clock.zfill(5)}:02.000", "UTC of the opening shutter"),
+            ("SHUTCLOS", f"{night}T{clock.zfill(5)}:02.000", "UTC of the closing shutter"),
         ]
     if settings.layout == "amplifiers":
         shutter = [
@@ -155,13 +165,13 @@ def _place(settings: Settings) -> list[Card]:
         ("FILTER", settings.filter, "Filter in the beam"),
         ("FILTERID", number, "Number of its holder"),
         ("QRUNID", f"{run[:2]}{run[2]}Q01", "Queue run"),
-        ("MET_DATE", f"{date}T00:00:00", "UTC of the release of the header"),
+        ("MET_DATE", f"{night}T00:00:00", "UTC of the release of the header"),
         ("QID", 55700500000000068888, ""),
         ("QOBSEQID", 55301400000000301524, ""),
         ("QICSEQID", 55351200000000336792, ""),
         ("QOBITER", 1, ""),
         ("QOFFID", 10000000000000000001, ""),
-        ("REL_DATE", f"{date}T00:00:00", "UTC of the release of the data"),
+        ("REL_DATE", f"{night}T00:00:00", "UTC of the release of the data"),
         ("CRVAL1", Literal("150.11917"), "Right ascension of the reference [deg]"),
         ("CRVAL2", Literal("2.20583"), "Declination of the reference [deg]"),
         ("CTYPE1", "RA---TAN", "Projection"),
@@ -169,7 +179,7 @@ def _place(settings: Settings) -> list[Card]:
         ("TELESCOP", "CFHT 3.6m", ""),
         ("LATITUDE", 19.825252, "North [deg]"),
         ("LONGITUD", -155.468876, "East [deg]"),
-        ("DATE-OBS", date, "UTC date of the start"),
+        ("DATE-OBS", night, "UTC date of the start"),
         ("UTIME", f"{clock}:00.00", "UTC time of the start"),
         ("UTC-OBS", f"{clock}:00.00", "UTC time of the start"),
         ("MJDATE", Literal(f"{start:.7f}"), "Modified Julian date of the start [d]"),

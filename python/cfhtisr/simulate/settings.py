@@ -3,6 +3,7 @@
 __all__ = ["HEADER_VARIANTS", "KINDS", "Settings"]
 
 from dataclasses import dataclass
+from datetime import date
 
 KINDS = {"o": "OBJECT", "f": "FLAT", "b": "BIAS", "d": "DARK", "x": "FOCUS", "l": "LED"}
 """Kinds of raw frames: the letter that ends their names, and OBSTYPE."""
@@ -18,6 +19,7 @@ HEADER_VARIANTS = {
 }
 """Oddities of real headers that can be asked for."""
 
+_NIGHTS = {36: (date(2003, 2, 1), date(2014, 12, 31)), 40: (date(2015, 1, 1), date(2037, 12, 31))}
 _COMPRESSIONS = ("RICE_1", "GZIP_1", "GZIP_2", None)
 _ARCHIVES = ("fits.fz", "fits", "fits.gz")
 
@@ -66,6 +68,9 @@ class Settings:
         Amplifiers without any light, such as ``12A``; the defects hold them whole.
     bias_jump : float
         Rise of the bias level from the middle row of the frame on [ADU].
+    date : str
+        The night, UTC, such as ``2019-12-04``, of exposure and masters alike; empty for one that
+        suits era and layout.
     """
 
     n_ccd: int = 40
@@ -86,6 +91,7 @@ class Settings:
     nonlinearity: float = 0.0
     dead_amplifiers: tuple[str, ...] = ()
     bias_jump: float = 0.0
+    date: str = ""
 
     def __post_init__(self) -> None:
         def refuse(name: str, wanted: str) -> None:
@@ -129,6 +135,14 @@ class Settings:
             refuse("dead_amplifiers", f"names of amplifiers from 0A to {self.n_ccd - 1}B")
         if not -500 <= self.bias_jump <= 500:
             refuse("bias_jump", "-500 to 500 ADU")
+        if self.date:
+            try:
+                night = date.fromisoformat(self.date)
+            except ValueError:
+                refuse("date", "a date such as 2019-12-04")
+            first, last = _NIGHTS[self.n_ccd]
+            if not first <= night <= last or self.date != night.isoformat():
+                refuse("date", f"{first} to {last}, the era of {self.n_ccd} CCDs")
 
     @property
     def nonlinear_coefficient(self) -> float:

@@ -93,7 +93,8 @@ class FringeTask(Task):
             frames = fetch(dataRef, "fringe")
         except Exception as error:
             raise RuntimeError(
-                f"cannot retrieve fringe for {dataRef.dataId} ({type(error).__name__}: {error})"
+                f"cannot retrieve fringe for {dataRef.dataId}, which config.doFringe=True needs "
+                f"({type(error).__name__}: {error})"
             ) from error
         if assembler is not None:
             v17 = self._parity == "lsst-v17"
@@ -105,8 +106,15 @@ class FringeTask(Task):
             elif v17 or is_raw(frames):
                 frames = assembler.assembleCcd(frames)
         number = int(fetch(dataRef, "ccdExposureId"))
-        seed = (self.config.stats.rngSeedOffset + number) % 2**32
-        return Struct(fringes=frames, seed=seed)
+        return Struct(fringes=frames, seed=self._seed(number))
+
+    def seedOf(self, exposure: Exposure) -> int:
+        """Return the seed of the positions in an exposure, from its number."""
+        visit = exposure.visit_info
+        return self._seed(0 if visit is None else visit.exposure_id)
+
+    def _seed(self, number: int) -> int:
+        return int((self.config.stats.rngSeedOffset + number) % 2**32)
 
     @timeMethod
     def run(self, exposure: Exposure, fringes: Any, seed: int | None = None) -> Any:

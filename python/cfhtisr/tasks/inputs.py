@@ -11,8 +11,12 @@ from cfhtisr.isr import conversion
 from cfhtisr.pipe import Struct, timeMethod
 from cfhtisr.tasks.assemble import is_raw
 from cfhtisr.tasks.fetch import fetch
+from cfhtisr.tasks.matching import mismatch
+from cfhtisr.tasks.provenance import FINGERPRINT, INPUTS, of_config, of_inputs
 from cfhtisr.tasks.thumbnails import writeThumbnail
 
+_FRAMES = ("bias", "dark", "flat")
+_DATASETS = {"linearizer": "doLinearize", "bfKernel": "doBrighterFatter", "defects": "doDefect"}
 _TRANSMISSIONS = ("Optics", "Filter", "Sensor", "Atmosphere")
 
 
@@ -62,7 +66,14 @@ class InputMethods:
                 ) from error
             camera = None
         data = self.readIsrData(sensorRef, exposure)
-        result: Struct = self.run(exposure, camera=camera, **data.getDict())
+        if self.config.doWrite and not self._wantsThumbnails():
+            job = self.provenanceOf(exposure, data).get(FINGERPRINT)
+            finished = getattr(sensorRef, "finished", None)
+            if job is not None and finished is not None and finished("postISRCCD", job):
+                self.log.info("%s is finished: postISRCCD is there and whole", sensorRef.dataId)
+                product = fetch(sensorRef, "postISRCCD")
+                return Struct(exposure=product, ossThumb=None, flattenedThumb=None)
+        result = self.runInputs(exposure, data, camera=camera)
         if self.config.doWrite:
             sensorRef.put(result.exposure, "postISRCCD")
         for name in ("ossThumb", "flattenedThumb"):
@@ -70,6 +81,95 @@ class InputMethods:
             if thumb is not None:
                 writeThumbnail(sensorRef, thumb, name)
         return result
+
+    def runInputs(self, exposure: Exposure, data: Struct, camera: Any = None) -> Struct:
+        """Correct an exposure, and let the result tell what it was made of.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            As for `run`.
+        data : Struct
+            What `readIsrData` returns.
+        camera : sequence of Detector, optional
+            As for `run`.
+
+        Returns
+        -------
+        result : Struct
+            What `run` returns; ``provenance`` of its exposure is that of `provenanceOf`.
+        """
+        facts = self.provenanceOf(exposure, data)
+        result: Struct = self.run(exposure, camera=camera, **data.getDict())
+        result.exposure.identity = ""
+        if facts:
+            result.exposure.provenance = facts
+        return result
+
+    def provenanceOf(self, exposure: Exposure, data: Struct) -> dict[str, str]:
+        """Return the settings, and the identity of all that a result is made of.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            The raw exposure.
+        data : Struct
+            What `readIsrData` returns.
+
+        Returns
+        -------
+        facts : dict of str to str
+            Empty if one of the inputs does not tell where it is from.
+        """
+        given = data.getDict()
+        fringes = given.pop("fringes", None)
+        frames = getattr(fringes, "fringes", None)
+        used = {"raw": exposure} | {name: each for name, each in given.items() if each is not None}
+        identities = {name: str(getattr(each, "identity", "")) for name, each in used.items()}
+        if frames is not None:
+            several = frames if isinstance(frames, list | tuple) else [frames]
+            told = [str(getattr(frame, "identity", "")) for frame in several]
+            identities["fringes"] = "; ".join(told) if all(told) else ""
+        elif self.config.doFringe and not self.fringe.checkFilter(exposure):
+            why = f"not applied: filter {exposure.filter} is not in fringe.filters"
+            identities["fringes"] = why
+        if not all(identities.values()) or not identities.keys() <= set(INPUTS):
+            return {}
+        return of_inputs(of_config(self.config), identities)
+
+    def _wantsThumbnails(self) -> bool:
+        qa = self.config.qa
+        return bool(qa.doThumbnailOss or qa.doThumbnailFlattened)
+
+    @classmethod
+    def wantedDatasets(cls, config: Any) -> list[tuple[str, dict[str, Any]]]:
+        """Return what `runDataRef` asks a data reference for, with this configuration.
+
+        Parameters
+        ----------
+        config : IsrTaskConfig
+            The configuration.
+
+        Returns
+        -------
+        wanted : list of (str, dict)
+            Types of datasets, each with the parts of the data id that differ from the
+            exposure's: the filter of ``config.fallbackFilterName``.
+        """
+        wanted: list[tuple[str, dict[str, Any]]] = [(config.datasetType, {})]
+        for kind in _FRAMES:
+            if getattr(config, f"do{kind.capitalize()}"):
+                name = getattr(config, f"{kind}DataProductName")
+                wanted.append((name, {}))
+                if config.fallbackFilterName is not None:
+                    wanted.append((name, {"filter": config.fallbackFilterName}))
+        wanted += [(name, {}) for name, flag in _DATASETS.items() if getattr(config, flag)]
+        if config.doFringe:
+            wanted.append(("fringe", {}))
+        for part in _TRANSMISSIONS:
+            if config.doAttachTransmissionCurve and getattr(config, f"doUse{part}Transmission"):
+                wanted.append((f"transmission_{part.lower()}", {}))
+        return wanted
 
     def readIsrData(self, dataRef: Any, rawExposure: Exposure) -> Struct:
         """Fetch all that the configured steps need, so that what is missing shows early.
@@ -89,24 +189,30 @@ class InputMethods:
         config = self.config
         Mask.add_plane("UNMASKEDNAN")
 
-        def frame(wanted: bool, product: str) -> Exposure | None:
-            return self.getIsrExposure(dataRef, product) if wanted else None
+        def frame(wanted: bool, product: str, kind: str) -> Exposure | None:
+            if not wanted:
+                return None
+            found = self.getIsrExposure(dataRef, product)
+            self._refuse(kind, found, rawExposure, dataRef)
+            return found
 
         def dataset(wanted: bool, product: str) -> Any:
             return self._dataset(dataRef, product) if wanted else None
 
         # In the documented order, so that the first that is missing is the first that is named.
-        bias = frame(config.doBias, config.biasDataProductName)
+        bias = frame(config.doBias, config.biasDataProductName, "bias")
         linearizer = dataset(self.doLinearize(rawExposure.detector), "linearizer")
         sources = self.crosstalk.prepCrosstalk(dataRef) if config.doCrosstalk else None
-        dark = frame(config.doDark, config.darkDataProductName)
-        flat = frame(config.doFlat, config.flatDataProductName)
+        dark = frame(config.doDark, config.darkDataProductName, "dark")
+        flat = frame(config.doFlat, config.flatDataProductName, "flat")
         kernel = dataset(config.doBrighterFatter, "bfKernel")
         defects = dataset(config.doDefect, "defects")
         fringes = Struct(fringes=None)
         if config.doFringe and self.fringe.checkFilter(rawExposure):
             assembler = self.assembleCcd if config.doAssembleIsrExposures else None
             fringes = self.fringe.readFringes(dataRef, assembler=assembler)
+            for each in self.fringe.frames(fringes.fringes):
+                self._refuse("fringe", each, rawExposure, dataRef)
         transmission = {
             f"{part.lower()}Transmission": dataset(
                 config.doAttachTransmissionCurve and getattr(config, f"doUse{part}Transmission"),
@@ -125,6 +231,19 @@ class InputMethods:
             fringes=fringes,
             **transmission,
         )
+
+    def _refuse(self, kind: str, frame: Any, raw: Exposure, dataRef: Any) -> None:
+        """Refuse a frame that was not made for exposures like this one; the reference did not."""
+        if self._v17 or not isinstance(frame, Exposure):
+            return
+        stands_in = self.config.fallbackFilterName is not None
+        reason = mismatch(kind, frame, raw, any_filter=stands_in)
+        if reason is not None:
+            name = f" ({frame.identity})" if frame.identity else ""
+            raise RuntimeError(
+                f"the {kind}{name} cannot be used for {getattr(dataRef, 'dataId', None)}: "
+                f"{reason}; config.do{kind.capitalize()}=True needs one that fits"
+            )
 
     def getIsrExposure(self, dataRef: Any, datasetType: str, immediate: bool = True) -> Exposure:
         """Fetch a calibration frame.
@@ -172,16 +291,26 @@ class InputMethods:
             cause = f"{type(error).__name__}: {error}"
             if fallback is None:
                 raise RuntimeError(
-                    f"cannot retrieve {datasetType} for {dataId} ({cause})"
+                    f"cannot retrieve {datasetType} for {dataId}{self._why(datasetType)} ({cause})"
                 ) from error
             try:
                 found = fetch(dataRef, datasetType, immediate, filter=fallback)
             except Exception as second:
                 raise RuntimeError(
-                    f"cannot retrieve {datasetType} for {dataId} ({cause}), nor with filter "
-                    f"{fallback} ({type(second).__name__}: {second})"
+                    f"cannot retrieve {datasetType} for {dataId}{self._why(datasetType)} "
+                    f"({cause}), nor with filter {fallback} ({type(second).__name__}: {second})"
                 ) from second
             self.log.warning(
                 "Took the %s of filter %s for %s (%s)", datasetType, fallback, dataId, cause
             )
             return found
+
+    def _why(self, datasetType: str) -> str:
+        """Return the switch that asks for a type of dataset, as part of a sentence."""
+        flags = dict(_DATASETS)
+        for kind in _FRAMES:
+            flags[getattr(self.config, f"{kind}DataProductName")] = f"do{kind.capitalize()}"
+        flag = flags.get(datasetType)
+        if datasetType.startswith("transmission_"):
+            flag = "doAttachTransmissionCurve"
+        return f", which config.{flag}=True needs" if flag else ""

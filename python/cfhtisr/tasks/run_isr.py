@@ -28,6 +28,12 @@ class RunIsrTask(Task):
         super().__init__(*args, **kwargs)
         self.makeSubtask("isr")
 
+    @classmethod
+    def wantedDatasets(cls, config: Any) -> list[tuple[str, dict[str, Any]]]:
+        """Return what the ISR task asks a data reference for; see `IsrTask.wantedDatasets`."""
+        found: list[tuple[str, dict[str, Any]]] = config.isr.target.wantedDatasets(config.isr.value)
+        return found
+
     def runDataRef(self, dataRef: Any) -> Struct:
         """Correct one CCD; see `IsrTask.runDataRef`."""
         return self.isr.runDataRef(dataRef)
