@@ -129,6 +129,11 @@ class PropertySet:
         if comment is not None and last in here._items:
             here._items[last].comment = comment
 
+    def _new(self, name: str, kind: str, comment: str) -> _Item:
+        """Return a fresh item of a kind; its name is taken as it is, dots and all."""
+        item = self._items[name] = _Item(kind, comment)
+        return item
+
     def addLongLong(self, name: str, value: int) -> None:
         """Append an integer that is kept in 64 bits however small it is."""
         here, last = self._find(name, make=True)
