@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from cfhtisr.butler.errors import NoResults as NoResults
     from cfhtisr.butler.errors import RepositoryError as RepositoryError
     from cfhtisr.butler.facade import Butler as Butler
-    from cfhtisr.butler.raw_files import ingest as ingest
     from cfhtisr.butler.instrument import MegaPrime as MegaPrime
     from cfhtisr.butler.opening import open_butler as open_butler
+    from cfhtisr.butler.raw_files import ingest as ingest
     from cfhtisr.butler.repository import create as create
     from cfhtisr.butler.work_ref import WorkRef as WorkRef
 

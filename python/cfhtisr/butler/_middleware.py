@@ -29,6 +29,6 @@ try:
         StorageClassDelegate,
         Timespan,
     )
-    from lsst.daf.butler.registry import CollectionType
+    from lsst.daf.butler._collection_type import CollectionType
 except ImportError as error:
     raise ImportError(f"needs lsst-daf-butler: pip install 'cfhtisr[butler]' ({error})") from error

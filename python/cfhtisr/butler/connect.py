@@ -1,6 +1,6 @@
 """Opening repositories, with errors that say what is wrong."""
 
-__all__ = ["connect", "explained"]
+__all__ = ["connect", "explained", "has_collection"]
 
 import contextlib
 import os
@@ -79,6 +79,17 @@ def explained(root: str | os.PathLike[str]) -> Iterator[None]:
         if not type(error).__module__.startswith("lsst.daf.butler"):
             raise
         raise RepositoryError(f"{root}: {_meaning(error)}") from error
+
+
+def has_collection(butler: Any, name: str) -> bool:
+    """Whether a repository has a collection of that name."""
+    from lsst.daf.butler import MissingCollectionError
+
+    try:
+        butler.collections.get_info(name)
+    except MissingCollectionError:
+        return False
+    return True
 
 
 def _meaning(error: BaseException) -> str:

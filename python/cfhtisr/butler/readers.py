@@ -1,9 +1,8 @@
 """Reading and writing files by type of dataset, without the middleware."""
 
-__all__ = ["EXTENSIONS", "FITS", "part_of_raw", "read", "write"]
+__all__ = ["EXTENSIONS", "FITS", "can_write", "extension_of", "part_of_raw", "read", "write"]
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 from cfhtisr.butler.names import TYPES
@@ -59,12 +58,22 @@ def read(datasetType: str, path: Path, ccd: int | None = None) -> Any:
 
 def write(datasetType: str, value: Any, path: Path, *, sync: bool = True) -> None:
     """Write a dataset to a file, whole or not at all; one that is there is replaced."""
-    facts = TYPES.get(datasetType)
-    if facts is None or facts.storage not in _WRITERS:
+    if not can_write(datasetType):
         raise UnknownChoiceError(
             f"{os.fspath(path)}: cannot write datasets of type {datasetType!r}"
         )
-    _WRITERS[facts.storage](value, path, sync)
+    _WRITERS[TYPES[datasetType].storage](value, path, sync)
+
+
+def can_write(datasetType: str) -> bool:
+    """Whether datasets of a type can be written."""
+    facts = TYPES.get(datasetType)
+    return facts is not None and facts.storage in _WRITERS
+
+
+def extension_of(datasetType: str) -> str:
+    """Return how the files of a type end that are written."""
+    return EXTENSIONS[TYPES[datasetType].storage]
 
 
 def part_of_raw(path: Path, ccd: int | str, part: str) -> Any:
@@ -84,17 +93,9 @@ def _raw(path: Path, ccd: Any) -> Exposure:
 
 
 def _master(path: Path, ccd: Any) -> Exposure:
-    import cfhtisr.io
+    from cfhtisr.io import read_master
 
-    reader: Callable[[Path, Any], Exposure] | None = getattr(cfhtisr.io, "read_master", None)
-    if reader is not None:
-        return reader(path, ccd)
-    try:
-        return cfhtisr.io.read_raw(path, ccd, processed=True)
-    except FileFormatError as error:
-        if "product of cfhtisr" not in str(error):
-            raise
-        return _exposure(path, ccd)
+    return read_master(path, ccd)
 
 
 def _exposure(path: Path, ccd: Any) -> Exposure:
@@ -116,13 +117,9 @@ def _defects(path: Path, ccd: Any) -> Any:
 
 
 def _write_defects(value: Any, path: Path, sync: bool) -> None:
-    from cfhtisr.io.atomic import AtomicFile
-
     lines = ["# x0 y0 width height"]
     lines += [f"{box.x0} {box.y0} {box.width} {box.height}" for box in value]
-    data = ("\n".join(lines) + "\n").encode()
-    with AtomicFile(path, sync, overwrite=True, size=len(data)) as file:
-        file.write(data)
+    _write_bytes(("\n".join(lines) + "\n").encode(), path, sync)
 
 
 def _crosstalk(path: Path, ccd: Any) -> Any:
@@ -144,15 +141,20 @@ def _found(value: Any, path: Path, ccd: int) -> Any:
 
 
 def _notes(path: Path, ccd: Any) -> Any:
-    from cfhtisr.butler.notes import read_notes
+    from cfhtisr.pipe import from_yaml
 
-    return read_notes(path)
+    with open(path, encoding="utf-8", errors="replace") as file:
+        text = file.read()
+    try:
+        return from_yaml(text)
+    except ValueError as error:
+        raise FileFormatError(f"{os.fspath(path)}: {error}") from None
 
 
 def _write_notes(value: Any, path: Path, sync: bool) -> None:
-    from cfhtisr.butler.notes import write_notes
+    from cfhtisr.pipe import to_yaml
 
-    write_notes(value, path, sync=sync)
+    _write_bytes(to_yaml(value).encode(), path, sync)
 
 
 def _picture(path: Path, ccd: Any) -> Any:
@@ -186,9 +188,12 @@ def _packages(path: Path, ccd: Any) -> Any:
 
 
 def _write_packages(value: Any, path: Path, sync: bool) -> None:
+    _write_bytes(value.toBytes("yaml"), path, sync)
+
+
+def _write_bytes(data: bytes, path: Path, sync: bool) -> None:
     from cfhtisr.io.atomic import AtomicFile
 
-    data = value.toBytes("yaml")
     with AtomicFile(path, sync, overwrite=True, size=len(data)) as file:
         file.write(data)
 
