@@ -2,10 +2,12 @@
 
 __all__ = ["DataRef"]
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cfhtisr.butler.facade import Butler, Subset
+    from cfhtisr.butler.facade import Butler
+    from cfhtisr.butler.subset import Subset
 
 
 class DataRef:
@@ -19,9 +21,18 @@ class DataRef:
         What it came from: ``butler``, ``datasetType`` and ``level``.
     """
 
-    def __init__(self, butlerSubset: "Subset", dataId: dict[str, Any]) -> None:
+    def __init__(
+        self, butlerSubset: "Subset", dataId: dict[str, Any], raw: str | None = None
+    ) -> None:
         self.butlerSubset = butlerSubset
         self.dataId = dict(dataId)
+        self._raw = raw
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without the others of the subset.
+        subset = self.butlerSubset
+        alone = type(subset)(subset.butler, subset.datasetType, subset.level)
+        return (type(self), (alone, self.dataId, self._raw))
 
     def __repr__(self) -> str:
         return f"DataRef({self.butlerSubset.datasetType}, {self.dataId})"
@@ -47,6 +58,8 @@ class DataRef:
         self, datasetType: str | None = None, write: bool = False, **rest: Any
     ) -> bool:
         """Whether there is a dataset; with ``write``, in the output."""
+        if self._type(datasetType) == "raw" and not write and not rest and self._raw is not None:
+            return os.path.exists(self._raw)  # the registry was asked when this was made
         return self.getButler().datasetExists(
             self._type(datasetType), self._id(rest), write, **rest
         )

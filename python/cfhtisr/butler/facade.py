@@ -1,23 +1,23 @@
 """The seed's manner of speaking to a repository."""
 
-__all__ = ["Butler", "Deferred", "Subset"]
+__all__ = ["Butler"]
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cfhtisr.butler import keys, special
-from cfhtisr.butler._middleware import DatasetRef
-from cfhtisr.butler.connect import connect, has_collection
+from cfhtisr.butler.connect import explained
 from cfhtisr.butler.data_ref import DataRef
 from cfhtisr.butler.deferred import Deferred
-from cfhtisr.butler.errors import NoResults, RepositoryError
-from cfhtisr.butler.lookups import Calibrations, Exposures, Product
-from cfhtisr.butler.names import CALIBRATION_TYPES, OF_ONE_FILTER, TYPES
+from cfhtisr.butler.errors import NoResults
+from cfhtisr.butler.finding import Finder
+from cfhtisr.butler.names import TYPES
 from cfhtisr.butler.places import Places
 from cfhtisr.butler.preparing import Preparation
-from cfhtisr.butler.storing import Store
+from cfhtisr.butler.subset import Subset
 
 
 class Butler:
@@ -73,8 +73,7 @@ class Butler:
             )
         self.places = root
         self._lock = threading.RLock()
-        self._opened: dict[str, Any] = {}
-        self._exposures: Exposures | None = None
+        self._finder = Finder(root)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (self.places,))
@@ -85,10 +84,19 @@ class Butler:
     def close(self) -> None:
         """Close the repositories; they are opened again when something is asked for."""
         with self._lock:
-            for butler in self._opened.values():
-                butler.close()
-            self._opened.clear()
-            self._exposures = None
+            self._finder.close()
+
+    @property
+    def middleware(self) -> Any:
+        """The middleware's own butler of the input repository."""
+        with self._working() as finder:
+            return finder.input()
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[Finder]:
+        """Let one thread at a time work, and say what an error of the registry means."""
+        with self._lock, explained(self.places.root):
+            yield self._finder
 
     # Reading
 
@@ -124,11 +132,11 @@ class Butler:
         whole, part = special.type_and_part(datasetType)
         given = {**dict(dataId or {}), **rest}
         box, origin = given.pop("bbox", None), given.pop("imageOrigin", None)
-        with self._lock:
+        with self._working() as finder:
             asked = keys.normalized(given)
             if whole in special.NOT_FILES:
-                return special.not_a_file(whole, self._completed(asked))
-            butler, ref = self._found(whole, asked)
+                return special.not_a_file(whole, finder.completed(asked))
+            butler, ref = finder.found(whole, asked)
             if part == "filename":
                 return [butler.getURI(ref).ospath]
             if part == "md":
@@ -145,19 +153,17 @@ class Butler:
     ) -> bool:
         """Whether there is a dataset; with ``write``, in the RUN that is written."""
         whole, _ = special.type_and_part(datasetType)
-        with self._lock:
+        with self._working() as finder:
             try:
                 asked = keys.normalized(dataId, **rest)
                 if whole in special.NOT_FILES:
-                    special.not_a_file(whole, self._completed(asked))
+                    special.not_a_file(whole, finder.completed(asked))
                     return True
                 if write:
-                    store = self.store()
-                    kind = self._type(store.butler, whole)
-                    coordinate = self._coordinate(store, kind, self._product(kind, asked))
-                    ref = store.find(whole, coordinate)
+                    store, wanted = finder.writable(whole, asked)
+                    ref = store.find(whole, wanted.dataId)
                     return ref is not None and bool(store.butler.stored(ref))
-                butler, ref = self._found(whole, asked)
+                butler, ref = finder.found(whole, asked)
             except NoResults:
                 return False
             return bool(butler.stored(ref))
@@ -170,12 +176,13 @@ class Butler:
         **rest: Any,
     ) -> str:
         """Return the path of a dataset; with ``write``, the one that it would be put at."""
-        with self._lock:
+        with self._working() as finder:
             asked = keys.normalized(dataId, **rest)
             if write:
-                store, ref = self._writable(datasetType, asked)
-                return str(store.butler.getURI(ref, predict=True).ospath)
-            butler, ref = self._found(datasetType, asked)
+                store, wanted = finder.writable(datasetType, asked)
+                there = store.find(datasetType, wanted.dataId) or wanted
+                return str(store.butler.getURI(there, predict=True).ospath)
+            butler, ref = finder.found(datasetType, asked)
             return str(butler.getURI(ref).ospath)
 
     def subset(
@@ -184,7 +191,7 @@ class Butler:
         level: str | None = None,
         dataId: Mapping[str, Any] | None = None,
         **rest: Any,
-    ) -> "Subset":
+    ) -> Subset:
         """Return data references of all raws that a partial data id fits.
 
         Parameters
@@ -202,10 +209,14 @@ class Butler:
             raise ValueError(
                 f"level is {level!r}, wanted one of {', '.join(map(repr, keys.LEVELS))}"
             )
-        self._known(special.type_and_part(datasetType)[0])
-        with self._lock:
-            ids = self._ids(keys.normalized(dataId, **rest), keys.LEVELS[level])
-        return Subset(self, datasetType, level, ids)
+        with self._working() as finder:
+            self._check_type(finder, datasetType)
+            found = finder.raws(keys.normalized(dataId, **rest), keys.LEVELS[level])
+            # All paths at once: to ask for each whether its raw is there would take long.
+            uris = finder.input().get_many_uris([ref for _, ref in found], allow_missing=True)
+        paths = (uris[ref].primaryURI if ref in uris else None for _, ref in found)
+        raws = [None if path is None else path.ospath for path in paths]
+        return Subset(self, datasetType, level, [each for each, _ in found], raws)
 
     def dataRef(
         self,
@@ -232,8 +243,8 @@ class Butler:
     def getKeys(self, datasetType: str | None = None, level: str | None = None) -> dict[str, type]:
         """Return the keys that a data id of that type may have, and their types."""
         if datasetType is not None:
-            whole, _ = special.type_and_part(datasetType)
-            self._known(whole)
+            with self._working() as finder:
+                whole = self._check_type(finder, datasetType)
             if whole in TYPES and not TYPES[whole].dimensions:
                 return {}
         at_ccd = keys.LEVELS.get(level, "ccd") == "ccd"
@@ -255,10 +266,9 @@ class Butler:
         unknown = [key for key in wanted if key not in keys.KEYS]
         if unknown:
             raise NoResults(f"there is no key {unknown[0]!r}, only {', '.join(keys.KEYS)}")
-        with self._lock:
-            ids = self._ids(keys.normalized(dataId, **rest), "ccd")
-        for each in ids:
-            each.update(extension=each["ccd"] + 1, state="o")
+        with self._working() as finder:
+            found = finder.raws(keys.normalized(dataId, **rest), "ccd")
+        ids = [{**each, "extension": each["ccd"] + 1, "state": "o"} for each, _ in found]
         rows = dict.fromkeys(tuple(each[key] for key in wanted) for each in ids)
         return [row[0] for row in rows] if isinstance(format, str) else list(rows)
 
@@ -294,8 +304,8 @@ class Butler:
         NoResults
             If the data id is incomplete, or of an exposure that is not known.
         """
-        with self._lock:
-            store, ref = self._writable(datasetType, keys.normalized(dataId, **rest))
+        with self._working() as finder:
+            store, ref = finder.writable(datasetType, keys.normalized(dataId, **rest))
             store.put(obj, datasetType, ref.dataId, doBackup)
 
     def putIfAbsent(
@@ -306,8 +316,8 @@ class Butler:
         **rest: Any,
     ) -> bool:
         """Write a dataset unless there is one; of several processes one gets True."""
-        with self._lock:
-            store, ref = self._writable(datasetType, keys.normalized(dataId, **rest))
+        with self._working() as finder:
+            store, ref = finder.writable(datasetType, keys.normalized(dataId, **rest))
             return store.put_if_absent(obj, datasetType, ref.dataId)
 
     # Work that is done elsewhere
@@ -329,199 +339,18 @@ class Butler:
         -------
         workRefs : list of WorkRef
         """
-        with self._lock:
-            return Preparation(self).prepare(dataRefs, wanted)
+        with self._working() as finder:
+            return Preparation(finder).prepare(dataRefs, wanted)
 
     def collect(self, workRefs: Sequence[Any]) -> None:
         """Take what such references have put into the repository, all of it in one move."""
-        with self._lock:
-            Preparation(self).collect(workRefs)
+        with self._working() as finder:
+            Preparation(finder).collect(workRefs)
 
-    # Inside
-
-    @property
-    def registry(self) -> Any:
-        """The middleware's own butler of the input repository."""
-        return self._input()
-
-    def exposures(self) -> Exposures:
-        """Return the exposures of the input repository."""
-        if self._exposures is None:
-            self._exposures = Exposures(self._input(), self.places.collections)
-        return self._exposures
-
-    def calibrations(self) -> Calibrations:
-        """Return the calibrations."""
-        places = self.places
-        butler = self._input() if places.calib_root is None else self._open(places.calib_root)
-        return Calibrations(butler, places.calib)
-
-    def _open(self, root: str, writeable: bool = False) -> Any:
-        if root not in self._opened:
-            self._opened[root] = connect(root, writeable=writeable)
-        return self._opened[root]
-
-    def _input(self) -> Any:
-        places = self.places
-        return self._open(places.root, places.run is not None and places.output is None)
-
-    def store(self) -> Store:
-        """Return the RUN that is written."""
-        places = self.places
-        if places.run is None:
-            raise RepositoryError(f"{places.root} was opened for reading only: there is no output")
-        return Store(places.output_root, self._open(places.output_root, writeable=True), places.run)
-
-    def _known(self, datasetType: str) -> None:
-        if datasetType in TYPES or datasetType in special.NOT_FILES:
-            return
-        self._type(self._input(), datasetType)
-
-    def _type(self, butler: Any, datasetType: str) -> Any:
-        from lsst.daf.butler import MissingDatasetTypeError
-
-        try:
-            return butler.get_dataset_type(datasetType)
-        except MissingDatasetTypeError:
-            raise NoResults(
-                f"there is no type of datasets {datasetType!r} in {self.places.root}, only "
-                f"{', '.join(TYPES)} and what is derived of them"
-            ) from None
-
-    def _ids(self, asked: Mapping[str, Any], level: str) -> list[dict[str, Any]]:
-        pairs = self.exposures().matching(asked)
-        if level == "ccd":
-            return [keys.of_record(record, ref.dataId["detector"]) for record, ref in pairs]
-        records = {record.id: record for record, _ in pairs}
-        return [keys.of_record(record, None) for record in records.values()]
-
-    def _completed(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Return a data id that has visit and ccd, looked up if they are not given."""
-        if ("visit" in asked and "ccd" in asked) or not asked:
-            return asked
-        ids = self._ids(asked, "ccd")
-        return ids[0] if len(ids) == 1 else asked
-
-    def _product(self, kind: Any, asked: dict[str, Any]) -> Product:
-        """Return exposure and CCD of a dataset, completed by the raws."""
-        needed = [
-            key
-            for key, dimension in (("visit", "exposure"), ("ccd", "detector"))
-            if dimension in kind.dimensions
-        ]
-        if any(key not in asked for key in needed):
-            level = "ccd" if "ccd" in needed else "visit"
-            ids = self._ids(asked, level)
-            if len(ids) != 1:
-                raise NoResults(
-                    f"{kind.name} {asked}: {len(ids)} raws fit, wanted one "
-                    f"({', '.join(needed)}); searched {self.places.searched}"
-                )
-            asked = {**ids[0], **asked}
-        return (
-            asked["visit"] if "visit" in needed else None,
-            asked["ccd"] if "ccd" in needed else None,
-        )
-
-    def _writable(self, datasetType: str, asked: dict[str, Any]) -> tuple[Store, Any]:
-        store = self.store()
-        kind = self._type(store.butler, datasetType)
-        if kind.isCalibration():
-            raise RepositoryError(
-                f"{datasetType} is a calibration, which is certified for a range of time: "
-                "cfhtisr repo ingest-calibs does that"
-            )
-        coordinate = self._coordinate(store, kind, self._product(kind, asked))
-        return store, DatasetRef(kind, coordinate, run=store.run)
-
-    def _coordinate(self, store: Store, kind: Any, product: Product) -> Any:
-        """Return the middleware's data id; an output of its own learns of the exposure."""
-        if product[0] is not None:
-            self.exposures().record(product[0])
-        coordinate = self.exposures().coordinate(kind, product)
-        if self.places.output is not None and product[0] is not None:
-            ref = DatasetRef(kind, coordinate, run=store.run)
-            store.butler.transfer_dimension_records_from(self._input(), [ref])
-        return coordinate
-
-    def _found(self, datasetType: str, asked: dict[str, Any]) -> tuple[Any, Any]:
-        """Return a dataset and the middleware's butler that has it."""
-        if datasetType in CALIBRATION_TYPES:
-            return self._calibration(datasetType, asked)
-        kind = self._type(self._input(), datasetType)
-        product = self._product(kind, asked)
-        if product[0] is not None:
-            self.exposures().record(product[0])
-        coordinate = self.exposures().coordinate(kind, product)
-        places = self.places
-        searches = [(self._input(), [*([places.run] if places.run else []), *places.collections])]
-        if places.output is not None:
-            searches = [(self.store().butler, [places.run]), (self._input(), places.collections)]
-        for butler, collections in searches:
-            there = [name for name in collections if has_collection(butler, name)]
-            if butler is not self._input() and not self._knows(butler, product):
-                continue
-            ref = butler.find_dataset(datasetType, coordinate, collections=there) if there else None
-            if ref is not None:
-                return butler, ref
-        raise NoResults(f"no {datasetType} for {asked}; searched {places.searched}")
-
-    def _knows(self, butler: Any, product: Product) -> bool:
-        return product[0] is None or bool(
-            butler.query_dimension_records(
-                "exposure",
-                data_id={"instrument": "MegaPrime", "exposure": product[0]},
-                explain=False,
-            )
-        )
-
-    def _calibration(self, datasetType: str, asked: dict[str, Any]) -> tuple[Any, Any]:
-        given = {key: value for key, value in asked.items() if key != "filter"}
-        if "visit" not in given or "ccd" not in given:
-            ids = self._ids(asked if "visit" not in given else given, "ccd")
-            if len(ids) != 1:
-                raise NoResults(
-                    f"{datasetType} {asked}: {len(ids)} raws fit, wanted one (visit and ccd), for "
-                    "calibrations are looked up by the time of an exposure"
-                )
-            given = {**ids[0], **given}
-        record = self.exposures().record(given["visit"])
-        filter = asked.get("filter") or keys.short_filter(record.physical_filter)
-        begin = None if record.timespan is None else record.timespan.begin
-        if begin is None:
-            raise NoResults(f"{datasetType} {asked}: the exposure has no time in the registry")
-        calibrations = self.calibrations()
-        wanted = filter if datasetType in OF_ONE_FILTER else None
-        ref = calibrations.one(datasetType, given["ccd"], begin, wanted)
-        if ref is None:
-            why = calibrations.why_none(datasetType, given["ccd"], begin, wanted)
-            raise NoResults(f"{datasetType} for {asked}: {why}")
-        return calibrations.butler, ref
-
-
-class Subset:
-    """Data references, made as they are asked for.
-
-    Attributes
-    ----------
-    butler : Butler
-        What they are of.
-    datasetType : str
-        What they are for.
-    level : str or None
-        Whether they are of CCDs or of visits.
-    """
-
-    def __init__(
-        self, butler: Butler, datasetType: str, level: str | None, ids: list[dict[str, Any]]
-    ) -> None:
-        self.butler = butler
-        self.datasetType = datasetType
-        self.level = level
-        self._ids = ids
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def __iter__(self) -> Iterator[DataRef]:
-        return (DataRef(self, data_id) for data_id in self._ids)
+    @staticmethod
+    def _check_type(finder: Finder, datasetType: str) -> str:
+        """Return the type of the file of a type; one that is not known is refused."""
+        whole, _ = special.type_and_part(datasetType)
+        if whole not in TYPES and whole not in special.NOT_FILES:
+            finder.type(finder.input(), whole)
+        return whole

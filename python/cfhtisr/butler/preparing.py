@@ -5,17 +5,15 @@ __all__ = ["Preparation"]
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cfhtisr.butler import keys, readers
 from cfhtisr.butler._middleware import DatasetRef
 from cfhtisr.butler.connect import has_collection
 from cfhtisr.butler.data_ref import DataRef
+from cfhtisr.butler.finding import Finder
 from cfhtisr.butler.names import CALIBRATION_TYPES, OF_ONE_FILTER, TYPES
 from cfhtisr.butler.work_ref import Asked, WorkRef
-
-if TYPE_CHECKING:
-    from cfhtisr.butler.facade import Butler
 
 PRODUCTS = tuple(
     name
@@ -32,12 +30,12 @@ class Preparation:
 
     Parameters
     ----------
-    butler : Butler
-        It has locked itself.
+    finder : Finder
+        Finds them; nobody else uses it meanwhile.
     """
 
-    def __init__(self, butler: "Butler") -> None:
-        self._butler = butler
+    def __init__(self, finder: Finder) -> None:
+        self._finder = finder
 
     def prepare(
         self, dataRefs: Sequence[Any], wanted: Sequence[tuple[str, Mapping[str, Any]]] | None
@@ -71,9 +69,9 @@ class Preparation:
     def collect(self, workRefs: Sequence[Any]) -> None:
         """Take in what was put; see `cfhtisr.butler.Butler.collect`."""
         ours = [ref for ref in workRefs if isinstance(ref, WorkRef) and ref.staging]
-        if not ours or self._butler.places.run is None:
+        if not ours or self._finder.places.run is None:
             return
-        store = self._butler.store()
+        store = self._finder.store()
         there = set(os.listdir(store.staging)) if store.staging.is_dir() else set()
         files = []
         for name in PRODUCTS:
@@ -83,30 +81,30 @@ class Preparation:
                     files.append((name, ref, Path(waiting)))
         if not files:
             return
-        self._butler.exposures().records({ref.dataId["visit"] for _, ref, _ in files})
+        self._finder.exposures().records({ref.dataId["visit"] for _, ref, _ in files})
         refs = []
         for name, ref, path in files:
             kind = store.butler.get_dataset_type(name)
             product = (ref.dataId["visit"], ref.dataId["ccd"])
-            coordinate = self._butler.exposures().coordinate(kind, product)
+            coordinate = self._finder.exposures().coordinate(kind, product)
             refs.append((DatasetRef(kind, coordinate, run=store.run), path))
-        if self._butler.places.output is not None:
+        if self._finder.places.output is not None:
             store.butler.transfer_dimension_records_from(
-                self._butler.registry, [ref for ref, _ in refs]
+                self._finder.input(), [ref for ref, _ in refs]
             )
         store.adopt(refs)
 
     def _bare(self, ref: DataRef) -> WorkRef:
         staging = None
-        if self._butler.places.run is not None:
-            staging = str(self._butler.store().staging)
+        if self._finder.places.run is not None:
+            staging = str(self._finder.store().staging)
         return WorkRef(dict(ref.dataId), ref.butlerSubset.datasetType, staging=staging)
 
     def _calibrations(
         self, datasetType: str, filter: str | None, places: Iterable[Place]
     ) -> tuple[dict[Place, str], dict[Place, str]]:
-        calibrations = self._butler.calibrations()
-        records = self._butler.exposures().records({visit for visit, _ in places})
+        calibrations = self._finder.calibrations()
+        records = self._finder.exposures().records({visit for visit, _ in places})
         found: dict[Place, Any] = {}
         missing: dict[Place, str] = {}
         valid: dict[Any, Any] = {}
@@ -133,13 +131,13 @@ class Preparation:
 
     def _inputs(self, datasetType: str, places: Iterable[Place]) -> dict[Place, str]:
         return self._query(
-            self._butler.registry, datasetType, self._butler.places.collections, places
+            self._finder.input(), datasetType, self._finder.places.collections, places
         )
 
     def _outputs(self, datasetType: str, places: Iterable[Place]) -> dict[Place, str]:
-        if self._butler.places.run is None:
+        if self._finder.places.run is None:
             return {}
-        store = self._butler.store()
+        store = self._finder.store()
         return self._query(store.butler, datasetType, [store.run], places)
 
     def _query(

@@ -160,7 +160,7 @@ def _or(value: float, instead: float) -> float:
     return value if math.isfinite(value) else instead
 
 
-def _records(scan: RawScan, info: ObservationInfo) -> list[tuple[str, dict[str, Any]]]:
+def _records(scan: RawScan, info: Any) -> list[tuple[str, dict[str, Any]]]:
     from astropy.time import TimeDelta
 
     begin, end = info.datetime_begin.tai, info.datetime_end.tai
