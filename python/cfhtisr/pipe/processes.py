@@ -263,12 +263,12 @@ def _death(error: BrokenExecutor) -> Exception:
 def _end(pool: ProcessPoolExecutor, futures: Mapping[Future[Any], int], grace: float) -> None:
     """Let the workers finish within some time, then kill those that did not."""
     workers = list((pool._processes or {}).values())  # which Python 3.14 has a method for
+    at_work = [future for future in futures if not future.cancel()]
     pool.shutdown(wait=False, cancel_futures=True)
     try:
-        wait(futures, timeout=grace)
+        wait(at_work, timeout=grace)
     finally:  # also when the user is tired of waiting, and interrupts once more
-        late = {future for future in futures if not future.done()}
-        if late or grace == 0.0:
+        if not all(future.done() for future in at_work):
             for worker in workers:
                 with contextlib.suppress(ValueError):
                     worker.kill()
