@@ -132,7 +132,7 @@ class TaskRunner:
             for done, result in enumerate(coming, start=1):
                 target = targets[result.index]
                 if result.error is None:
-                    staging.finish(result.index)
+                    staging.note(result.index)
                     value = result.value
                     if self.doReturnResults and isinstance(value, Struct):
                         value.dataRef = _ref(target)
@@ -142,6 +142,7 @@ class TaskRunner:
                     log.critical("Failed on dataId=%s: %s", _id(target), _told(result.error))
                     value = self._failure(target)
                 results[result.index] = value
+                staging.settle(result.index)
                 if self.progress is not None:
                     self.progress(done, len(targets))
         return results
@@ -159,7 +160,7 @@ class TaskRunner:
                 self.numProcesses,
                 begin=begin,
                 timeout=self.timeout,
-                late=lambda result: staging.finish(result.index),
+                late=lambda result: staging.note(result.index),
             )
         return self._here(targets)
 
