@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "presets": {"config"},
     "tasks": {"images", "camera", "isr", "io", "pipe", "config", "config_files", "presets"},
     "batch": {"images", "camera", "isr", "io", "pipe", "tasks", "config_files"},
+    "butler": {"images", "camera", "io", "pipe", "tasks", "config_files", "isr"},
     "qa": {"images", "camera"},
     "simulate": {"images", "camera", "isr", "io", "qa"},
 }

@@ -3,7 +3,10 @@
 import pytest
 
 from cfhtisr import CfhtIsrTask, CfhtIsrTaskConfig, Exposure, read_exposure, read_raw
+from cfhtisr.camera import megacam
 from cfhtisr.io import read_defects, read_master, read_provenance
+from cfhtisr.io.crosstalk_table import read_crosstalk
+from cfhtisr.io.linearity_file import read_linearity
 from small_sets import CCDS, KINDS, calibrations, run, small_set
 
 SHAPE = (96, 128)
@@ -119,3 +122,58 @@ def test_only_what_is_switched_on_is_wanted(files):
     assert CfhtIsrTask.wantedDatasets(configured(**off)) == [("raw", {})]
     other = configured(**off | {"doFlat": True}, fallbackFilterName="r2")
     assert CfhtIsrTask.wantedDatasets(other)[1:] == [("flat", {}), ("flat", {"filter": "r2"})]
+
+
+LINEAR = """
+[ccd07.A]
+type = "Squared"
+coefficients = [2e-6]
+[ccd07.B]
+type = "Squared"
+coefficients = [3e-6]
+"""
+CROSSTALK = """# %ECSV 1.0
+# ---
+# datatype:
+# - {name: ccd, datatype: string}
+# - {name: target, datatype: string}
+# - {name: source, datatype: string}
+# - {name: coefficient, datatype: float64}
+# schema: astropy-2.0
+ccd target source coefficient
+ccd07 A B 1e-4
+ccd07 B A 2e-4
+"""
+
+
+def test_linearity_and_crosstalk_are_asked_for_where_there_are_any(files, tmp_path):
+    made = {"linearizer": tmp_path / "l.toml", "crosstalk": tmp_path / "x.ecsv"}
+    made["linearizer"].write_text(LINEAR)
+    made["crosstalk"].write_text(CROSSTALK)
+
+    class Ref(FileRef):
+        def get(self, datasetType):
+            if datasetType in made:
+                read = read_linearity if datasetType == "linearizer" else read_crosstalk
+                return read(made[datasetType], megacam()[self.ccd])
+            return super().get(datasetType)
+
+        def datasetExists(self, datasetType):
+            return datasetType in made and self.ccd == 7
+
+    kinds = ("bias", "dark", "flat", "defects")
+    arguments = [*calibrations(files, kinds), "--linearizer", made["linearizer"]]
+    out = tmp_path / "out"
+    assert run(files.paths["raw"], out, *arguments, "--crosstalk", made["crosstalk"]) == 0
+    ref = Ref(Files(files), 7, tmp_path / "one.fits")
+    config = configured(doFringe=False, doCrosstalk=True)
+    config.fringe.large = 50
+    CfhtIsrTask(config=config).runDataRef(ref)
+    (told,) = (path for path in out.iterdir() if "ccd07" in path.name)
+    assert ref.out.read_bytes() == told.read_bytes()
+    facts = read_provenance(ref.out)
+    assert facts["LINEARIZER"].startswith("l.toml[ccd07] Squared")
+    assert facts["CROSSTALK"].startswith("x.ecsv[ccd07] SHA256")
+    # other CCDs have no linearizer, and crosstalk that is on needs coefficients
+    with pytest.raises(RuntimeError, match="coefficients"):
+        CfhtIsrTask(config=config).runDataRef(Ref(Files(files), 0, None))

@@ -3,7 +3,6 @@
 __all__ = ["KINDS", "CalibrationPaths", "Calibrations"]
 
 import errno
-import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,24 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfhtisr.camera.defects import DefectList
-from cfhtisr.camera.detector import Detector
 from cfhtisr.errors import FileFormatError
 from cfhtisr.images.exposure import Exposure
 from cfhtisr.images.stored_image import StoredImage
-from cfhtisr.io.crosstalk_table import read_crosstalk
+from cfhtisr.io.crosstalk_table import Crosstalk, read_crosstalk
 from cfhtisr.io.defects import read_defects
-from cfhtisr.io.linearity_file import read_linearity
+from cfhtisr.io.linearity_file import Linearity, read_linearity
 from cfhtisr.io.master import MasterFile
 from cfhtisr.io.raw import Checksum, RawFile
 from cfhtisr.isr.assembly import assemble
 from cfhtisr.isr.conversion import to_float
-from cfhtisr.isr.linearity import LINEARIZERS, LinearizeLookupTable
 from cfhtisr.tasks.matching import mismatch
 
 _log = logging.getLogger(__name__)
-
-LinearizerOf = tuple[Detector, Any]
-"""A CCD with its coefficients, and what is called to correct it."""
 
 KINDS = ("bias", "dark", "flat", "fringe")
 _OF_ONE_FILTER = ("flat", "fringe")
@@ -182,26 +176,24 @@ class Calibrations:
             )
         return boxes, boxes.identity
 
-    def crosstalk(self, raw: Exposure) -> tuple[NDArray[np.float32] | None, str] | None:
-        """Return the crosstalk matrix of the CCD of a raw, and its identity.
+    def crosstalk(self, raw: Exposure) -> tuple[Crosstalk | None, str] | None:
+        """Return the crosstalk of the CCD of a raw, and its identity.
 
-        The matrix is None if the file does not have the CCD; the identity says so.
+        It is None if the file does not have the CCD; the identity says so.
         """
         path = self.paths.crosstalk
         if path is None:
             return None
         assert raw.detector is not None
-        matrix = read_crosstalk(path, raw.detector)
-        if matrix is None:
+        found = read_crosstalk(path, raw.detector)
+        if found is None:
             return None, f"not applied: {raw.detector.name} is not in {path.name}"
-        digest = hashlib.sha256(matrix.astype("<f4").tobytes()).hexdigest()[:16]
-        return matrix, f"{path.name}[{raw.detector.name}] SHA256 {digest}"
+        return found, found.identity
 
-    def linearizer(self, raw: Exposure) -> tuple[LinearizerOf | None, str] | None:
+    def linearizer(self, raw: Exposure) -> tuple[Linearity | None, str] | None:
         """Return what corrects the linearity of the CCD of a raw, and its identity.
 
-        That is the CCD with its coefficients and the linearizer; None if the file does not have
-        the CCD, and the identity says so.
+        It is None if the file does not have the CCD; the identity says so.
         """
         path = self.paths.linearizer
         if path is None:
@@ -210,13 +202,7 @@ class Calibrations:
         found = read_linearity(path, raw.detector)
         if found is None:
             return None, f"not applied: {raw.detector.name} is not in {path.name}"
-        table = None if found.table is None else found.table.tolist()
-        terms = [amp.linearity_coeffs for amp in found.detector]
-        digest = hashlib.sha256(repr((found.type, terms, table)).encode()).hexdigest()[:16]
-        kind = LINEARIZERS[found.type]
-        linearizer = kind() if table is None else LinearizeLookupTable(table, found.detector)
-        identity = f"{path.name}[{raw.detector.name}] {found.type} SHA256 {digest}"
-        return (found.detector, linearizer), identity
+        return found, found.identity
 
     def close(self) -> None:
         """Close the files and let go of the frames."""

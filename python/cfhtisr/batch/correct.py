@@ -36,6 +36,7 @@ from cfhtisr.io.weight_map import write_weight
 from cfhtisr.isr.amp_offset import columns, neighbours
 from cfhtisr.pipe import Struct
 from cfhtisr.tasks.cfht import CfhtIsrTask, CfhtIsrTaskConfig
+from cfhtisr.tasks.electronics import linearizer_of, with_crosstalk, with_linearity
 from cfhtisr.tasks.provenance import FINGERPRINT, fingerprint, of_config, of_inputs
 from cfhtisr.tasks.steps import makes_once
 
@@ -388,15 +389,16 @@ class Worker:
             arguments["fringes"] = Struct(
                 fringes=arguments["fringes"], seed=task.fringe.seedOf(raw)
             )
-        if arguments.get("linearizer") is not None:
-            raw.detector, arguments["linearizer"] = arguments["linearizer"]
+        linearity = arguments.get("linearizer")
+        if linearity is not None:
+            raw = with_linearity(raw, linearity)
+            arguments["linearizer"] = linearizer_of(linearity)
         if "crosstalk" in arguments:
-            matrix = arguments.pop("crosstalk")
-            if matrix is None:
+            crosstalk = arguments.pop("crosstalk")
+            if crosstalk is None:
                 task = self._uncrossed
-            elif raw.detector is not None:
-                raw.detector = raw.detector.copy()  # many exposures may share the one that came
-                raw.detector.crosstalk = matrix
+            else:
+                raw = with_crosstalk(raw, crosstalk)
         planes = self._reused(raw) if out is None else out
         if planes is not None:
             arguments["out"] = planes

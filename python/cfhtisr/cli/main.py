@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from cfhtisr import __version__
 
 _FORMAT = "%(levelname)s %(name)s: %(message)s"
-COMMANDS = ("run", "info", "verify", "undo", "config", "measure-crosstalk", "simulate", "demo")
+COMMANDS = (
+    "run", "info", "verify", "undo", "config", "repo", "measure-crosstalk", "simulate", "demo",
+)  # fmt: skip
 
 _EPILOG = """\
 examples:

@@ -1,12 +1,14 @@
 """Measured crosstalk in a text file: a row for each CCD and pair of amplifiers."""
 
-__all__ = ["CrosstalkRows", "read_crosstalk", "write_crosstalk"]
+__all__ = ["Crosstalk", "CrosstalkRows", "read_crosstalk", "write_crosstalk"]
 
+import hashlib
 import io
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +30,22 @@ _COLUMNS = {
     "number": (np.int64, "ratios that were measured"),
 }
 _NEEDED = ("ccd", "target", "source", "coefficient")
+
+
+@dataclass(frozen=True, eq=False)
+class Crosstalk:
+    """The crosstalk of one CCD.
+
+    Parameters
+    ----------
+    matrix : ndarray of float32, shape (n, n)
+        Fractions, ``[target, source]``, 0 on the diagonal.
+    identity : str
+        File, CCD and a digest of the numbers.
+    """
+
+    matrix: NDArray[np.float32]
+    identity: str
 
 
 @dataclass(frozen=True)
@@ -87,7 +105,7 @@ def write_crosstalk(
         file.write(written.getvalue().encode())
 
 
-def read_crosstalk(path: str | os.PathLike[str], detector: Detector) -> NDArray[np.float32] | None:
+def read_crosstalk(path: str | os.PathLike[str], detector: Detector) -> Crosstalk | None:
     """Read the crosstalk matrix of a CCD.
 
     Parameters
@@ -100,8 +118,8 @@ def read_crosstalk(path: str | os.PathLike[str], detector: Detector) -> NDArray[
 
     Returns
     -------
-    matrix : ndarray of float32, shape (n, n), or None
-        Fractions, ``[target, source]``, 0 on the diagonal; None if the CCD is not in the file.
+    crosstalk : Crosstalk or None
+        None if the CCD is not in the file.
 
     Raises
     ------
@@ -145,7 +163,8 @@ def read_crosstalk(path: str | os.PathLike[str], detector: Detector) -> NDArray[
     ]
     if missing:
         raise FileFormatError(f"{where}: no row for crosstalk of {', '.join(missing)}")
-    return matrix
+    digest = hashlib.sha256(matrix.astype("<f4").tobytes()).hexdigest()[:16]
+    return Crosstalk(matrix, f"{Path(path).name}[{detector.name}] SHA256 {digest}")
 
 
 def _table(path: str | os.PathLike[str]) -> "Table":

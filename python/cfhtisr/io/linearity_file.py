@@ -2,11 +2,13 @@
 
 __all__ = ["Linearity", "read_linearity"]
 
+import hashlib
 import itertools
 import math
 import os
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,11 +38,14 @@ class Linearity:
         A copy whose amplifiers have type and coefficients.
     table : ndarray of float64, shape (amplifiers, entries), or None
         The rows of a LookupTable [ADU].
+    identity : str
+        File, CCD, type and a digest of the numbers.
     """
 
     type: str
     detector: Detector
     table: NDArray[np.float64] | None
+    identity: str
 
 
 def read_linearity(path: str | os.PathLike[str], detector: Detector) -> Linearity | None:
@@ -104,8 +109,12 @@ def read_linearity(path: str | os.PathLike[str], detector: Detector) -> Linearit
                 )
         else:
             amp.linearity_coeffs = tuple(itertools.chain.from_iterable(numbers.values()))
-    table = np.array(tables) if tables else None
-    return Linearity(found[0].linearity_type, found, table)
+    kind = found[0].linearity_type
+    terms = [amp.linearity_coeffs for amp in found]
+    rows = [list(row) for row in tables] or None
+    digest = hashlib.sha256(repr((kind, terms, rows)).encode()).hexdigest()[:16]
+    identity = f"{Path(path).name}[{detector.name}] {kind} SHA256 {digest}"
+    return Linearity(kind, found, np.array(tables) if tables else None, identity)
 
 
 def _amplifier(place: str, given: Any) -> tuple[str, dict[str, tuple[float, ...]]]:

@@ -7,16 +7,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cfhtisr.images import Exposure, Mask, MaskedImage
+from cfhtisr.io.crosstalk_table import Crosstalk
+from cfhtisr.io.linearity_file import Linearity
 from cfhtisr.isr import conversion
 from cfhtisr.pipe import Struct, timeMethod
 from cfhtisr.tasks.assemble import is_raw
+from cfhtisr.tasks.electronics import linearizer_of, with_crosstalk, with_linearity
 from cfhtisr.tasks.fetch import fetch
 from cfhtisr.tasks.matching import mismatch
 from cfhtisr.tasks.provenance import FINGERPRINT, INPUTS, of_config, of_inputs
 from cfhtisr.tasks.thumbnails import writeThumbnail
 
 _FRAMES = ("bias", "dark", "flat")
-_DATASETS = {"linearizer": "doLinearize", "bfKernel": "doBrighterFatter", "defects": "doDefect"}
+_DATASETS = {
+    "linearizer": "doLinearize",
+    "crosstalk": "doCrosstalk",
+    "bfKernel": "doBrighterFatter",
+    "defects": "doDefect",
+}
 _TRANSMISSIONS = ("Optics", "Filter", "Sensor", "Atmosphere")
 
 
@@ -65,6 +73,7 @@ class InputMethods:
                     f"{sensorRef.dataId}: {error}"
                 ) from error
             camera = None
+        exposure = self._withElectronics(sensorRef, exposure)
         data = self.readIsrData(sensorRef, exposure)
         if self.config.doWrite and not self._wantsThumbnails():
             job = self.provenanceOf(exposure, data).get(FINGERPRINT)
@@ -126,6 +135,8 @@ class InputMethods:
         frames = getattr(fringes, "fringes", None)
         used = {"raw": exposure} | {name: each for name, each in given.items() if each is not None}
         identities = {name: str(getattr(each, "identity", "")) for name, each in used.items()}
+        if "CROSSTALK" in exposure.provenance:
+            identities["crosstalk"] = str(exposure.provenance["CROSSTALK"])
         if frames is not None:
             several = frames if isinstance(frames, list | tuple) else [frames]
             told = [str(getattr(frame, "identity", "")) for frame in several]
@@ -136,6 +147,26 @@ class InputMethods:
         if not all(identities.values()) or not identities.keys() <= set(INPUTS):
             return {}
         return of_inputs(of_config(self.config), identities)
+
+    def _withElectronics(self, dataRef: Any, exposure: Exposure) -> Exposure:
+        """Return the exposure with what is known of its linearity and crosstalk beside its header.
+
+        Unlike other calibrations they need not be there: most CCDs have none.
+        """
+        config, detector = self.config, exposure.detector
+        there = getattr(dataRef, "datasetExists", lambda name: False)
+        if detector is None:
+            return exposure
+        if config.doLinearize and not self.doLinearize(detector) and there("linearizer"):
+            found = self._dataset(dataRef, "linearizer")
+            if isinstance(found, Linearity):
+                exposure = with_linearity(exposure, found)
+        wanted = config.doCrosstalk and not config.crosstalk.useConfigCoefficients
+        if wanted and detector.crosstalk is None and there("crosstalk"):
+            found = self._dataset(dataRef, "crosstalk")
+            if isinstance(found, Crosstalk):
+                exposure = with_crosstalk(exposure, found)
+        return exposure
 
     def _wantsThumbnails(self) -> bool:
         qa = self.config.qa
@@ -202,6 +233,8 @@ class InputMethods:
         # In the documented order, so that the first that is missing is the first that is named.
         bias = frame(config.doBias, config.biasDataProductName, "bias")
         linearizer = dataset(self.doLinearize(rawExposure.detector), "linearizer")
+        if isinstance(linearizer, Linearity):
+            linearizer = linearizer_of(linearizer)
         sources = self.crosstalk.prepCrosstalk(dataRef) if config.doCrosstalk else None
         dark = frame(config.doDark, config.darkDataProductName, "dark")
         flat = frame(config.doFlat, config.flatDataProductName, "flat")

@@ -74,7 +74,7 @@ def _swaps(config: Any, name: str) -> bool:
 
 
 def _touched(config: Any, fresh: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the fields that were set since a configuration was made, also if to the default."""
+    """Yield the fields that differ from those of a configuration as it was made."""
     for name, field in config._fields.items():
         value = getattr(config, name)
         if isinstance(field, ConfigurableField):
@@ -87,8 +87,12 @@ def _touched(config: Any, fresh: Any, prefix: str = "") -> Iterator[tuple[str, A
             yield from _touched(value.value, usual, f"{prefix}{name}.")
         elif isinstance(value, Config):
             yield from _touched(value, getattr(fresh, name), f"{prefix}{name}.")
-        elif len(config._history[name]) > len(fresh._history[name]):
-            plain = (
-                list(value) if hasattr(value, "__iter__") and not isinstance(value, str) else value
-            )
-            yield prefix + name, dict(value.items()) if hasattr(value, "items") else plain
+        elif repr(_plain(value)) != repr(_plain(getattr(fresh, name))):
+            yield prefix + name, _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return lists and mappings of the configuration library as Python's own."""
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        return value
+    return dict(value.items()) if hasattr(value, "items") else list(value)

@@ -1,0 +1,147 @@
+"""Opening repositories, with errors that say what is wrong."""
+
+__all__ = ["connect", "explained", "has_collection"]
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cfhtisr.butler._middleware import Butler
+from cfhtisr.butler.errors import RepositoryError
+from cfhtisr.butler.names import INSTRUMENT, TYPES
+
+_HINTS = (
+    ("readonly database", "it cannot be written: is the folder or the registry read-only?"),
+    ("database is read-only", "it was opened for reading only"),
+    ("not a database", "the registry is damaged, it is no file of SQLite"),
+    ("malformed", "the registry is damaged"),
+    ("disk I/O error", "the registry cannot be read or written (disk full, or network?)"),
+    ("database is locked", "the registry is in use by another process for too long"),
+    ("no such table", "the registry is empty or was never filled"),
+    ("unable to open database", "the registry is not there, or cannot be opened"),
+    ("not compatible with registry schema", "the registry has the schema of another version"),
+)
+
+
+def connect(root: str | os.PathLike[str], *, writeable: bool = False, **options: Any) -> Any:
+    """Open a repository.
+
+    Parameters
+    ----------
+    root : path-like
+        Its folder.
+    writeable : bool, optional
+        Whether it is to be written.
+    **options
+        What else the middleware's ``Butler.from_config`` takes, such as ``collections``.
+
+    Returns
+    -------
+    butler : lsst.daf.butler.Butler
+
+    Raises
+    ------
+    RepositoryError
+        If there is no repository, it is damaged, of another version or instrument, or may not
+        be written.
+    """
+    folder = Path(root).absolute()
+    _check_folder(folder)
+    with explained(folder):
+        butler = Butler.from_config(str(folder), writeable=writeable, **options)
+        try:
+            _check_contents(folder, butler)
+            if writeable:
+                _check_writeable(folder, butler)
+        except BaseException:
+            butler.close()
+            raise
+    return butler
+
+
+@contextlib.contextmanager
+def explained(root: str | os.PathLike[str]) -> Iterator[None]:
+    """Say what an error of the registry means for a repository."""
+    from sqlalchemy.exc import SQLAlchemyError
+    from yaml import YAMLError
+
+    try:
+        yield
+    except RepositoryError:
+        raise
+    except (SQLAlchemyError, YAMLError, sqlite3.Error) as error:
+        raise RepositoryError(f"{root}: {_meaning(error)}") from error
+    except RuntimeError as error:
+        # Versions and managers that do not fit are plain runtime errors of the registry.
+        if not type(error).__module__.startswith("lsst.daf.butler"):
+            raise
+        raise RepositoryError(f"{root}: {_meaning(error)}") from error
+
+
+def has_collection(butler: Any, name: str) -> bool:
+    """Whether a repository has a collection of that name."""
+    from lsst.daf.butler import MissingCollectionError
+
+    try:
+        butler.collections.get_info(name)
+    except MissingCollectionError:
+        return False
+    return True
+
+
+def _meaning(error: BaseException) -> str:
+    text = str(getattr(error, "orig", None) or error)
+    text = " ".join(text.split())
+    hint = next((meaning for part, meaning in _HINTS if part in text), "the registry fails")
+    return f"{hint} ({text})"
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.exists():
+        raise RepositoryError(f"{folder}: there is no such folder, wanted a repository")
+    if folder.is_dir() and not (folder / "butler.yaml").exists():
+        old = next(
+            (name for name in ("_mapper", "registry.sqlite3") if (folder / name).exists()), None
+        )
+        if old is not None:
+            raise RepositoryError(
+                f"{folder}: is a repository of LSST's second generation ({old}); "
+                "cfhtisr repo import-gen2 takes what is in it into a new one"
+            )
+        raise RepositoryError(
+            f"{folder}: is no repository, there is no butler.yaml in it; cfhtisr repo create "
+            "makes one"
+        )
+    if folder.is_file() and folder.suffix not in (".yaml", ".yml"):
+        raise RepositoryError(f"{folder}: is a file, wanted the folder of a repository")
+
+
+def _check_contents(folder: Path, butler: Any) -> None:
+    types = {kind.name: kind for kind in butler.registry.queryDatasetTypes(["raw", "postISRCCD"])}
+    raw = types.get("raw")
+    if raw is None or not list(
+        butler.registry.queryDimensionRecords("instrument", where=f"instrument='{INSTRUMENT}'")
+    ):
+        raise RepositoryError(
+            f"{folder}: is a repository without {INSTRUMENT}, wanted one made by "
+            "cfhtisr repo create"
+        )
+    for name, kind in types.items():
+        wanted = TYPES[name].storage
+        if kind.storageClass_name != wanted:
+            raise RepositoryError(
+                f"{folder}: was made by other software: its datasets of type {name} are of "
+                f"{kind.storageClass_name}, wanted {wanted}"
+            )
+
+
+def _check_writeable(folder: Path, butler: Any) -> None:
+    """Refuse a repository that cannot be written before any work is done for it."""
+    if folder.is_dir() and not os.access(folder, os.W_OK):
+        raise RepositoryError(f"{folder}: its folder may not be written")
+    registry = folder / "gen3.sqlite3"
+    if registry.exists() and not os.access(registry, os.W_OK):
+        raise RepositoryError(f"{folder}: its registry, {registry.name}, may not be written")

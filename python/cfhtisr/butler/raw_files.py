@@ -1,0 +1,223 @@
+"""Taking raw exposures into a repository."""
+
+__all__ = ["MODES", "Ingested", "ingest"]
+
+import errno
+import filecmp
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cfhtisr.butler._middleware import (
+    DataCoordinate,
+    DatasetIdGenEnum,
+    DatasetRef,
+    FileDataset,
+)
+from cfhtisr.butler.connect import connect, explained
+from cfhtisr.butler.errors import RepositoryError
+from cfhtisr.butler.names import INSTRUMENT, RAW_RUN
+from cfhtisr.butler.records import Described, describe
+
+MODES = {
+    "direct": "direct",
+    "copy": "copy",
+    "link": "symlink",
+    "hardlink": "hardlink",
+    "move": "move",
+}
+"""How files come into the repository, and what the middleware calls that."""
+
+_SUFFIXES = (".fits", ".fits.fz", ".fits.gz", ".fit", ".fz")
+
+
+@dataclass
+class Ingested:
+    """What became of the files.
+
+    Attributes
+    ----------
+    files : list of str
+        Those that were taken in.
+    datasets : int
+        Number of the CCDs in them.
+    there : list of str
+        Those that were there before.
+    failed : list of (str, str)
+        Those that could not be taken in, and why.
+    """
+
+    files: list[str] = field(default_factory=list)
+    datasets: int = 0
+    there: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+def ingest(
+    root: str | os.PathLike[str],
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    mode: str = "direct",
+    skip_existing: bool = False,
+    run: str = RAW_RUN,
+    progress: Callable[[int, int, str], object] | None = None,
+) -> Ingested:
+    """Take raw exposures into a repository, each file wholly or not at all.
+
+    A file that is there already is left alone.
+
+    Parameters
+    ----------
+    root : path-like
+        The repository.
+    paths : iterable of path-like
+        Raw files of any era, or folders of them.
+    mode : {"direct", "copy", "link", "hardlink", "move"}, optional
+        Whether files stay where they are, or are copied, linked or moved into the repository.
+    skip_existing : bool, optional
+        Whether an exposure that is there from another file is passed over; otherwise it
+        counts as failed.
+    run : str, optional
+        The RUN that they go into.
+    progress : callable, optional
+        Called with the number of files done, that of all, and a line about the last if there
+        is something to say.
+
+    Returns
+    -------
+    ingested : Ingested
+
+    Raises
+    ------
+    RepositoryError
+        If the repository cannot be opened or written.
+    ValueError
+        If the mode is none of these.
+    """
+    if mode not in MODES:
+        raise ValueError(f"mode is {mode!r}, wanted one of {', '.join(MODES)}")
+    result = Ingested()
+    with connect(root, writeable=True) as butler, explained(root):
+        if run != RAW_RUN:
+            butler.collections.register(run)
+        files = list(_files(paths))
+        for done, path in enumerate(files, 1):
+            try:
+                line = _one(butler, describe(path), mode, skip_existing, run, result)
+            except RepositoryError:
+                raise
+            except _REFUSED as error:
+                reason = _reason(error, path)
+                result.failed.append((str(path), reason))
+                line = f"{path}: {reason}"
+            if progress is not None:
+                progress(done, len(files), line)
+    return result
+
+
+class _KnownError(ValueError):
+    """An exposure that is in the repository already."""
+
+
+_REFUSED = (OSError, ValueError, LookupError, MemoryError)
+
+
+def _reason(error: BaseException, path: Path) -> str:
+    text = str(error)
+    if isinstance(error, OSError) and error.errno is not None:
+        text = os.strerror(error.errno)
+    return text.removeprefix(f"{path}: ") or type(error).__name__
+
+
+def _files(paths: Iterable[str | os.PathLike[str]]) -> Iterable[Path]:
+    for given in paths:
+        path = Path(given).absolute()
+        if path.is_dir():
+            yield from sorted(
+                file
+                for file in path.iterdir()
+                if file.name.lower().endswith(_SUFFIXES) and not file.name.startswith(".")
+            )
+        else:
+            yield path
+
+
+def _one(
+    butler: Any, described: Described, mode: str, skip_existing: bool, run: str, result: Ingested
+) -> str:
+    path = described.path
+    there = _existing(butler, described.exposure, run)
+    fresh = [ccd for ccd in described.ccds if ccd not in there]
+    other = _other_file(butler, path, [there[ccd] for ccd in described.ccds if ccd in there])
+    if other is not None and not skip_existing:
+        raise _KnownError(
+            f"exposure {described.exposure} is in the repository already, from {other}; "
+            "skip_existing, or --skip-existing, passes it over"
+        )
+    if not fresh or other is not None:
+        result.there.append(path)
+        return ""
+    kind = butler.get_dataset_type("raw")
+    refs = [
+        DatasetRef(
+            kind,
+            DataCoordinate.standardize(
+                instrument=INSTRUMENT,
+                exposure=described.exposure,
+                detector=ccd,
+                physical_filter=described.physical_filter,
+                universe=butler.dimensions,
+            ),
+            run=run,
+            # The same file gets the same numbers, whoever takes it in and when.
+            id_generation_mode=DatasetIdGenEnum.DATAID_TYPE_RUN,
+        )
+        for ccd in fresh
+    ]
+    from lsst.daf.butler.registry import ConflictingDefinitionError
+
+    from cfhtisr.butler.formatters import RawFormatter
+
+    try:
+        with butler.transaction():
+            for element, record in described.records:
+                butler.registry.syncDimensionData(element, record)
+            butler.ingest(
+                FileDataset(path=path, refs=refs, formatter=RawFormatter), transfer=MODES[mode]
+            )
+    except ConflictingDefinitionError as error:
+        raise _KnownError(
+            f"exposure {described.exposure} is in the repository with other facts: "
+            f"{' '.join(str(error).split())}"
+        ) from error
+    except FileExistsError as error:
+        raise FileExistsError(
+            errno.EEXIST, "the repository has a file of that name", path
+        ) from error
+    result.files.append(path)
+    result.datasets += len(fresh)
+    return ""
+
+
+def _existing(butler: Any, exposure: int, run: str) -> dict[int, Any]:
+    refs = butler.query_datasets(
+        "raw",
+        run,
+        data_id={"instrument": INSTRUMENT, "exposure": exposure},
+        explain=False,
+        limit=None,
+    )
+    return {ref.dataId["detector"]: ref for ref in refs}
+
+
+def _other_file(butler: Any, path: str, refs: list[Any]) -> str | None:
+    """Return the file that these datasets are in, if it is not the one given."""
+    found = {butler.getURI(ref).ospath for ref in refs}
+    for there in sorted(found):
+        if not os.path.exists(there):
+            return f"{there}, which is gone"
+        if not os.path.samefile(there, path) and not filecmp.cmp(there, path, shallow=False):
+            return str(there)
+    return None

@@ -1,0 +1,171 @@
+"""Putting files into the RUN of an output repository, so that nothing is lost or half there."""
+
+__all__ = ["Store", "backed_up", "staging_name"]
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from cfhtisr.butler import readers
+from cfhtisr.butler._middleware import DatasetRef, FileDataset
+from cfhtisr.butler.connect import explained, has_collection
+from cfhtisr.butler.errors import RepositoryError
+from cfhtisr.butler.names import TYPES
+from cfhtisr.butler.staging import STAGING, backed_up, staging_name
+
+_TRIES = 5
+
+
+class Store:
+    """The RUN that a command writes into.
+
+    Parameters
+    ----------
+    root : path-like
+        The output repository.
+    butler : lsst.daf.butler.Butler
+        The same, opened for writing.
+    run : str
+        The RUN.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], butler: Any, run: str) -> None:
+        self.root = Path(root)
+        self.butler = butler
+        self.run = run
+        self.folder = self.root / run
+        self.staging = self.folder / STAGING
+
+    def find(self, datasetType: str, coordinate: Any) -> Any:
+        """Return the dataset of the RUN, or None."""
+        return self.butler.find_dataset(datasetType, coordinate, collections=self.run)
+
+    def put(self, value: Any, datasetType: str, coordinate: Any, backup: bool = False) -> None:
+        """Write a dataset; one that is there is replaced when the new one is whole."""
+        if TYPES.get(datasetType) is None or not readers.can_write(datasetType):
+            self._put_plainly(value, datasetType, coordinate, backup)
+            return
+        ref = DatasetRef(self.butler.get_dataset_type(datasetType), coordinate, run=self.run)
+        self.staging.mkdir(parents=True, exist_ok=True)
+        # A name of its own: another process may be writing the same dataset.
+        path = self.staging / f"{os.getpid()}-{ref.id}{readers.extension_of(datasetType)}"
+        readers.write(datasetType, value, path)
+        try:
+            self.adopt([(ref, path)], backup=backup)
+        finally:
+            path.unlink(missing_ok=True)
+
+    def put_if_absent(self, value: Any, datasetType: str, coordinate: Any) -> bool:
+        """Write a dataset unless there is one; whoever comes second gets False."""
+        from lsst.daf.butler.registry import ConflictingDefinitionError
+
+        if self.find(datasetType, coordinate) is not None:
+            return False
+        with self._locked(), explained(self.root):
+            try:
+                self.butler.put(value, datasetType, coordinate, run=self.run)
+            except ConflictingDefinitionError:
+                return False
+        return True
+
+    def adopt(self, files: Iterable[tuple[Any, Path]], backup: bool = False) -> int:
+        """Move finished files into the repository, all at once; return their number.
+
+        What they replace is removed when they are whole and ready, and not before. A process
+        that dies in between leaves them in the folder of staging, where the next one finds
+        them. Files that are gone have been adopted by another process.
+        """
+        from lsst.daf.butler.registry import ConflictingDefinitionError
+
+        waiting = [(ref, Path(path)) for ref, path in files]
+        with self._locked(), explained(self.root):
+            for attempt in range(_TRIES):
+                ready = [(ref, path) for ref, path in waiting if path.exists()]
+                if not ready:
+                    return 0
+                self._make_room([ref for ref, _ in ready], backup)
+                try:
+                    self.butler.ingest(
+                        *(FileDataset(path=str(path), refs=[ref]) for ref, path in ready),
+                        transfer="move",
+                    )
+                except ConflictingDefinitionError:
+                    # Somebody without our lock, such as pipetask, came in between.
+                    if attempt + 1 == _TRIES:
+                        raise
+                else:
+                    return len(ready)
+        raise AssertionError("not reached")
+
+    def _make_room(self, refs: list[Any], backup: bool) -> None:
+        old = self.existing(refs)
+        if backup:
+            for ref in old:
+                backed_up(self.butler.getURI(ref).ospath)
+        if old:
+            self.butler.pruneDatasets(old, disassociate=True, unstore=True, purge=True)
+        for ref in refs:
+            # What a process left that was killed after its file came and before it was noted.
+            place = self.butler.getURI(ref, predict=True).ospath
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(place)
+
+    def existing(self, refs: Iterable[Any]) -> list[Any]:
+        """Return the datasets of the RUN that have type and data id of these."""
+        by_type: dict[str, list[Any]] = {}
+        for ref in refs:
+            by_type.setdefault(ref.datasetType.name, []).append(ref)
+        found = []
+        for name, of_type in by_type.items():
+            wanted = {ref.dataId for ref in of_type}
+            if len(of_type) < 3:
+                each = (self.find(name, ref.dataId) for ref in of_type)
+                found += [ref for ref in each if ref is not None]
+                continue
+            found += [ref for ref in self.all_of(name, of_type) if ref.dataId in wanted]
+        return found
+
+    def all_of(self, datasetType: str, like: Iterable[Any] = ()) -> list[Any]:
+        """Return the datasets of a type in the RUN, of the exposures of some references."""
+        visits = sorted({ref.dataId["exposure"] for ref in like if "exposure" in ref.dataId})
+        where = f"exposure IN ({', '.join(map(str, visits))})" if visits else ""
+        if where:
+            where = f"instrument = 'MegaPrime' AND {where}"
+        return list(
+            self.butler.query_datasets(
+                datasetType, self.run, where=where, explain=False, limit=None
+            )
+        )
+
+    def _put_plainly(self, value: Any, datasetType: str, coordinate: Any, backup: bool) -> None:
+        with self._locked(), explained(self.root):
+            old = self.find(datasetType, coordinate)
+            if old is not None:
+                if backup:
+                    backed_up(self.butler.getURI(old).ospath)
+                self.butler.pruneDatasets([old], disassociate=True, unstore=True, purge=True)
+            self.butler.put(value, datasetType, coordinate, run=self.run)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Let one process at a time change the RUN; the system frees the lock of a dead one."""
+        try:
+            self.staging.mkdir(parents=True, exist_ok=True)
+            with open(self.staging / ".lock", "ab") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+        except PermissionError as error:
+            raise RepositoryError(
+                f"{error.filename or self.folder}: may not be written ({error.strerror})"
+            ) from error
+
+    def clobber(self) -> None:
+        """Remove the RUN and all that is in it."""
+        if has_collection(self.butler, self.run):
+            with explained(self.root):
+                self.butler.removeRuns([self.run])
+        shutil.rmtree(self.folder, ignore_errors=True)

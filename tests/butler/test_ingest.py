@@ -1,0 +1,144 @@
+import filecmp
+import os
+import shutil
+
+import pytest
+
+from cfhtisr import butler as ours
+from cfhtisr.cli.main import main
+from cfhtisr.simulate.files import exposure
+
+daf = pytest.importorskip("lsst.daf.butler", reason="needs the extra [butler]")
+
+CCDS = {36: (0, 7, 35), 40: (0, 7, 36, 39)}
+
+
+@pytest.fixture(scope="module")
+def raws(tmp_path_factory):
+    """Return a raw file of each era and layout."""
+    folder = tmp_path_factory.mktemp("raws")
+    small = {"rows": 96, "columns": 128, "only": ["raw"]}
+
+    def one(name, n_ccd, **options):
+        return exposure(folder / name, n_ccd=n_ccd, ccds=CCDS[n_ccd], **small, **options).raw
+
+    return {
+        "36": one("36", 36),
+        "40": one("40", 40),
+        "gz": one("gz", 40, seed=2, frame=1, compress=None, gzip=True),
+        "plain": one("plain", 36, seed=3, frame=2, compress=None),
+        "old": one("old", 36, seed=4, frame=3, layout="amplifiers"),
+    }
+
+
+def opened(root, **options):
+    return daf.Butler.from_config(str(root), collections="MegaPrime/defaults", **options)
+
+
+def raws_of(root):
+    with opened(root) as butler:
+        refs = butler.query_datasets("raw", explain=False)
+        return sorted((ref.dataId["exposure"], ref.dataId["detector"]) for ref in refs)
+
+
+def same_pixels(one, other):
+    return (one.image.array == other.image.array).all()
+
+
+def test_files_of_every_era_and_layout_are_read_as_read_raw_reads_them(repository, raws):
+    from cfhtisr.io import read_raw, scan_raw
+
+    done = ours.ingest(repository, raws.values())
+    assert (len(done.files), done.datasets, done.failed) == (5, 17, [])
+    with opened(repository) as butler:
+        for path in raws.values():
+            scan = scan_raw(path)
+            data_id = {"instrument": "MegaPrime", "exposure": scan.obsid}
+            for ccd in scan.ccds:
+                frame = butler.get("raw", data_id, detector=ccd)
+                plain = read_raw(path, ccd)
+                assert same_pixels(frame, plain)
+                assert frame.metadata.tostring() == plain.metadata.tostring()
+                header = butler.get("raw.metadata", data_id, detector=ccd)
+                assert header["EXTNAME"] == f"ccd{ccd:02d}"
+            (record,) = butler.query_dimension_records("exposure", data_id=data_id)
+            assert record.physical_filter == scan.filter
+            assert record.exposure_time == scan.exposure_time
+            assert record.has_simulated
+
+
+@pytest.mark.parametrize("mode", ["direct", "copy", "link", "hardlink", "move"])
+def test_every_mode_and_a_repeat_of_it(repository, raws, tmp_path, mode):
+    raw = shutil.copy(raws["36"], tmp_path / raws["36"].name)
+    done = ours.ingest(repository, [raw], mode=mode)
+    assert (done.files, done.datasets) == ([str(raw)], 3)
+    assert os.path.exists(raw) == (mode != "move")
+    with opened(repository) as butler:
+        (ref, *_) = butler.query_datasets("raw")
+        place = butler.getURI(ref).ospath
+        assert filecmp.cmp(place, raws["36"], shallow=False)
+        assert (place == str(raw)) == (mode == "direct")
+        assert os.path.islink(place) == (mode == "link")
+    again = ours.ingest(repository, [raws["36"]] if mode == "move" else [raw], mode=mode)
+    assert (again.files, len(again.there), again.failed) == ([], 1, [])
+
+
+def test_a_bad_file_is_named_and_the_others_are_taken_in(repository, raws, tmp_path, capsys):
+    cut = tmp_path / "cut.fits"
+    cut.write_bytes(raws["plain"].read_bytes()[:-5000])
+    text = tmp_path / "text.fits"
+    text.write_text("no FITS file")
+    words = [text, raws["36"], cut, tmp_path / "gone.fits"]
+    assert main(["repo", "ingest", str(repository), *map(str, words)]) == 1
+    told = capsys.readouterr()
+    assert "1 files taken in (3 CCDs), 0 were there, 3 failed" in told.out
+    for path in (text, cut, tmp_path / "gone.fits"):
+        assert f"failed: {path}: " in told.err
+    assert "No such file" in told.err
+    assert "damaged" in told.err
+    assert len(raws_of(repository)) == 3
+
+
+def test_masters_and_processed_exposures_are_refused(repository, tmp_path):
+    files = exposure(tmp_path, rows=96, columns=128, ccds=(0,), only=["bias"])
+    done = ours.ingest(repository, [files.bias])
+    assert done.files == []
+    assert "processed this already" in done.failed[0][1]
+
+
+def test_an_exposure_from_another_file_is_refused_or_passed_over(repository, raws, tmp_path):
+    other = exposure(tmp_path, n_ccd=36, ccds=CCDS[36], rows=112, columns=128, only=["raw"]).raw
+    ours.ingest(repository, [raws["36"]])
+    done = ours.ingest(repository, [other])
+    assert "is in the repository already, from" in done.failed[0][1]
+    assert str(raws["36"]) in done.failed[0][1]
+    passed = ours.ingest(repository, [other], skip_existing=True)
+    assert (passed.there, passed.failed) == ([str(other)], [])
+
+
+def test_a_failure_in_the_midst_leaves_nothing(repository, raws, monkeypatch):
+    monkeypatch.setattr(
+        "lsst.daf.butler.direct_butler.DirectButler.ingest",
+        lambda *_, **__: (_ for _ in ()).throw(OSError("the disk is full")),
+    )
+    done = ours.ingest(repository, [raws["36"]])
+    assert done.failed[0][1] == "the disk is full"
+    with opened(repository) as butler:
+        assert not butler.query_dimension_records("exposure", explain=False)
+
+
+def test_a_folder_gives_its_files(repository, raws):
+    done = ours.ingest(repository, [raws["40"].parent])
+    assert done.files == [str(raws["40"])]
+
+
+def test_the_stock_command_finds_them(repository, raws):
+    from click.testing import CliRunner
+    from lsst.daf.butler.cli.butler import cli
+
+    ours.ingest(repository, [raws["40"]])
+    found = CliRunner().invoke(
+        cli, ["query-datasets", str(repository), "raw", "--collections", "*"]
+    )
+    assert found.exit_code == 0
+    assert found.output.count("MegaPrime/raw/all") == 4

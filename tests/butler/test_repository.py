@@ -1,0 +1,64 @@
+import pytest
+
+from cfhtisr import butler as ours
+from cfhtisr.butler import RepositoryError
+from cfhtisr.butler.names import CALIB, DEFAULTS, RAW_RUN, TYPES
+from cfhtisr.cli.main import main
+
+daf = pytest.importorskip("lsst.daf.butler", reason="needs the extra [butler]")
+
+
+def records(butler, name):
+    return list(butler.registry.queryDimensionRecords(name))
+
+
+def test_a_new_repository_knows_instrument_types_and_collections(empty_repository):
+    with daf.Butler.from_config(str(empty_repository)) as butler:
+        assert {row.id for row in records(butler, "detector")} == set(range(40))
+        bands = {row.name: row.band for row in records(butler, "physical_filter")}
+        assert bands["i.MP9702"] == bands["i.MP9703"] == "i"
+        assert bands["CaHK.MP9303"] == "CaHK"
+        assert {kind.name for kind in butler.registry.queryDatasetTypes()} == set(TYPES)
+        assert butler.registry.getDatasetType("flat").isCalibration()
+        assert not butler.registry.getDatasetType("postISRCCD").isCalibration()
+        assert butler.collections.get_info(DEFAULTS).children == (RAW_RUN, CALIB)
+
+
+def test_registering_again_changes_nothing(repository):
+    with daf.Butler.from_config(str(repository), writeable=True) as butler:
+        before = records(butler, "detector")
+        ours.MegaPrime().register(butler.registry)
+        assert records(butler, "detector") == before
+
+
+def test_the_middleware_takes_the_instrument_for_its_own(empty_repository):
+    base = pytest.importorskip("lsst.pipe.base", reason="needs the extra [pipeline]")
+    with daf.Butler.from_config(str(empty_repository)) as butler:
+        found = base.Instrument.fromName("MegaPrime", butler.registry)
+    assert isinstance(found, ours.MegaPrime)
+    assert found.makeDefaultRawIngestRunName() == RAW_RUN
+    assert found.makeCalibrationCollectionName() == CALIB
+    assert found.makeUmbrellaCollectionName() == DEFAULTS
+
+
+def test_the_command_makes_one_and_says_where(tmp_path, capsys):
+    assert main(["repo", "create", str(tmp_path / "new")]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "new")
+    assert (tmp_path / "new" / "butler.yaml").is_file()
+
+
+def test_a_repository_is_not_made_twice(empty_repository, tmp_path):
+    with pytest.raises(RepositoryError, match="is a repository already"):
+        ours.create(empty_repository)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RepositoryError, match="is a file"):
+        ours.create(tmp_path / "file")
+    with pytest.raises(RepositoryError, match="is not empty"):
+        ours.create(tmp_path)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle://there/is/none", "sqlite:////no/such/a.db"])
+def test_a_registry_that_cannot_be_made_leaves_nothing(tmp_path, url):
+    with pytest.raises(RepositoryError, match="cannot make a repository with the registry"):
+        ours.create(tmp_path / "new", url)
+    assert not (tmp_path / "new").exists()
