@@ -349,3 +349,69 @@ sys.exit(main([sys.argv[1], "--rerun", "me", "--id"]))
     assert loaded in ("['lsst.daf']", "[]")  # the blocked name itself
     assert done.returncode == 2
     assert done.stderr.count("\n") < 5
+
+
+def start(repo, *words):
+    """Start the toys' program, and wait for the first lines of its workers."""
+    process = subprocess.Popen(
+        [sys.executable, str(TESTS / "toys.py"), repo, "--rerun", "me", "--id", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if line.startswith("toy INFO: at 1"):
+            break
+    return process
+
+
+def gone(session):
+    """Wait until no process of a session is left; return whether that happened."""
+    end = time.monotonic() + 10
+    while members(session):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_a_second_interrupt_does_not_wait(staging):
+    process = start(staging, "--no-versions", "-j", "2", "-c", "hanging=0,1")
+    for _ in range(2):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.7)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert gone(process.pid)
+
+
+def test_workers_end_with_the_program(staging):
+    process = start(staging, "--no-versions", "-j", "2", "-c", "hanging=0,1")
+    process.kill()
+    process.communicate(timeout=20)
+    assert gone(process.pid)
+
+
+def test_an_interrupted_run_collects_what_its_workers_were_at(staging):
+    process = start(staging, "--no-versions", "-j", "2", "-c", "pause=1")
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert sorted(collected(staging)) == [(1, 0), (1, 1)]
+
+
+def test_a_repository_that_refuses_at_first_is_asked_again(staging, monkeypatch, caplog):
+    tries = []
+
+    def collect(self, refs):
+        tries.append(len(refs))
+        if len(tries) == 1:
+            raise OSError("locked")
+        self._note("collect", [(ref.dataId["visit"], ref.dataId["ccd"]) for ref in refs])
+
+    monkeypatch.setattr("toys.StagingButler.collect", collect)
+    run(staging)
+    assert tries == [3, 3, 3]
+    assert sorted(collected(staging)) == IDS
+    assert "Could not collect exposure 1, to be tried again: locked" in caplog.text

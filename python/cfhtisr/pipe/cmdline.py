@@ -127,6 +127,8 @@ class CmdLineTask(RecordMethods, Task):
 
         parsed = parser.parse_args(config=config, args=words, log=log, override=override)
         log = parsed.log
+        if log is logging.getLogger():  # lines of the root would not say whose they are
+            log = logging.getLogger(cls._DefaultName)
         log.info("Running: %s", shlex.join([parser.prog, *words]))
         runner = cls._makeRunner(parsed, doReturnResults, executor, progress)
         results = runner.run(parsed)
