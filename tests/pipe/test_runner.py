@@ -221,7 +221,7 @@ def test_an_interrupt_keeps_what_is_finished(processes, everybody, tmp_path):
     finished = {f"{v}-{c}" for call in calls(out(repo), "collect") for v, c in call[0]}
     assert 3 <= len(made) < 24
     assert finished == made
-    assert members(process.pid) == []
+    assert gone(process.pid)
 
 
 def members(session):
@@ -415,3 +415,36 @@ def test_a_repository_that_refuses_at_first_is_asked_again(staging, monkeypatch,
     assert tries == [3, 3, 3]
     assert sorted(collected(staging)) == IDS
     assert "Could not collect exposure 1, to be tried again: locked" in caplog.text
+
+
+def test_whoever_reads_the_log_may_leave(staging):
+    process = start(staging, "--no-versions", "-j", "2", "-c", "pause=0.2")
+    process.stdout.close()
+    assert process.wait(timeout=20) == 0
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert sorted(collected(staging)) == IDS
+
+
+def test_a_limit_without_end(repo):
+    assert run(repo, "-t", "inf").taskRunner.timeout == TaskRunner.TIMEOUT
+    assert run(repo, "-t", "-1").taskRunner.timeout == TaskRunner.TIMEOUT
+    assert run(repo, "-t", "7").taskRunner.timeout == 7
+
+
+def test_the_usual_runner():
+    assert Toy.RunnerClass is Toy().RunnerClass is TaskRunner
+    assert TaskRunner.__name__ in repr(Toy.RunnerClass)
+
+
+def test_workers_log_what_the_program_would(staging):
+    words = [staging, "--rerun", "me", "--id", "--no-versions", "-j", "2", "--longlog"]
+    command = [sys.executable, str(TESTS / "toys.py"), *words]
+    done = subprocess.run(
+        [*command, "-L", "warn", "toy=debug"], capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert sum(" toy ({'visit': " in line and line.startswith("INFO") for line in lines) == 6
+    assert any(line.startswith("DEBUG") and "toy.part" in line for line in lines)
+    done = subprocess.run([*command, "-L", "warn"], capture_output=True, text=True, check=True)
+    assert done.stdout == ""

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
@@ -63,7 +64,9 @@ class TaskRunner:
         self.doBackup = not bool(parsedCmd.noBackupConfig)
         self.numProcesses = int(getattr(parsedCmd, "processes", 1))
         timeout = getattr(parsedCmd, "timeout", None)
-        self.timeout: float = timeout if timeout is not None and timeout > 0 else self.TIMEOUT
+        timeout = 0.0 if timeout is None else timeout
+        usable = 0 < timeout < threading.TIMEOUT_MAX
+        self.timeout: float = float(timeout if usable else self.TIMEOUT)
         self.executor = executor
         self.progress = progress
         self.precallFailed = False
@@ -153,7 +156,8 @@ class TaskRunner:
         if self.executor is not None:
             return in_executor(self.executor, self, targets, timeout=self.timeout)
         if self.numProcesses > 1:
-            begin = functools.partial(_begin, self._setup, self._debug)
+            level = logging.getLogger().level
+            begin = functools.partial(_begin, self._setup, level, self._debug)
             return in_processes(
                 self,
                 targets,
@@ -300,9 +304,10 @@ class LegacyTaskRunner(TaskRunner):
         return task.run(dataRef, **kwargs)
 
 
-def _begin(setup: LogSetup, debug: bool) -> None:
-    """Prepare a worker process."""
+def _begin(setup: LogSetup, level: int, debug: bool) -> None:
+    """Prepare a worker process: what it logs is what the parent would."""
     setup.apply()
+    logging.getLogger().setLevel(level)
     if debug:
         debugging.load()
 
