@@ -101,13 +101,14 @@ def test_the_task_itself_needs_no_prefix(parse):
     assert done.argumentParser._name == "isr"
 
 
-def test_a_correction_without_its_calibration_names_its_switch(parse, caplog):
+def test_a_correction_without_its_calibration_names_its_switch(parse, caplog, capfd):
     with pytest.raises(SystemExit) as caught:
         parse(RunIsrTask, "--id", "-c", "isr.fringe.large=10", without=["flat"])
     assert caught.value.code == 3
     lines = [each for each in caplog.records if each.levelno == logging.CRITICAL]
     assert len(lines) == 3
     assert "which config.doFlat=True needs" in lines[0].getMessage()
+    assert capfd.readouterr().err == ""  # a traceback would say nothing more
 
 
 def test_the_camera_chooses_the_task_unless_the_caller_has():
