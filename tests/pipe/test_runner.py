@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from cfhtisr.cli.run_isr import run_task
 from cfhtisr.pipe import ButlerInitializedTaskRunner, PropertySet, TaskRunner
 from cfhtisr.pipe.processes import RunTimeoutError, in_executor
-from cfhtisr.threads import get_num_threads
+from cfhtisr.threads import get_num_threads, set_num_threads
 from toys import LegacyToy, OddError, SolitaryToy, Toy, ToyConfig, calls, toy_repo
 
 TESTS = Path(__file__).parents[1]
@@ -77,7 +77,7 @@ def test_results_come_in_the_order_of_the_call(words, repo):
     assert done.parsedCmd.input == repo
     assert type(done.taskRunner) is TaskRunner
     if words and "OMP_NUM_THREADS" not in os.environ:
-        assert {each.result.threads for each in done.resultList} == {"1"}
+        assert {each.result.libraries for each in done.resultList} == {"1"}
         assert "OMP_NUM_THREADS" not in os.environ
     name = (
         "staged-toy_metadata-2-1"
@@ -109,6 +109,11 @@ def test_an_executor_of_the_caller(kind, repo):
     assert seen == [(number, 6) for number in range(1, 7)]
 
 
+@pytest.fixture(scope="module")
+def whole_repo(tmp_path_factory):
+    return toy_repo(tmp_path_factory.mktemp("whole"))
+
+
 class Later(ThreadPoolExecutor):
     """Works in the order of its own."""
 
@@ -119,6 +124,12 @@ class Later(ThreadPoolExecutor):
     def submit(self, function, *args):
         pause = self.pauses.pop() if self.pauses else 0
         return super().submit(lambda: (time.sleep(pause), function(*args))[1])
+
+
+@given(pauses=st.lists(st.sampled_from([0, 0.001, 0.003]), max_size=8))
+def test_results_keep_the_order_whatever_that_of_the_work(pauses, whole_repo):
+    with Later(pauses) as executor:
+        assert ids(run(whole_repo, executor=executor, results=True)) == IDS
 
 
 @given(st.lists(st.sampled_from([0, 0.001, 0.003]), max_size=8), st.integers(0, 12))
@@ -253,10 +264,15 @@ def test_what_a_task_wants_is_told(staging, monkeypatch):
     assert calls(out(staging), "prepare")[0][1] == [["raw", {"gain": 3.0}]]
 
 
-def test_the_threads_are_shared(staging):
-    before = get_num_threads()
-    run(staging, "-j", "2")
-    assert get_num_threads() == before
+@pytest.mark.parametrize(("processes", "share"), [(1, 7), (2, 3), (6, 1), (40, 1)])
+def test_the_threads_are_shared(processes, share, staging):
+    set_num_threads(7)
+    try:
+        done = run(staging, "-j", processes, results=True)
+        assert get_num_threads() == 7
+    finally:
+        set_num_threads(None)
+    assert {each.result.threads for each in done.resultList} == {share}
 
 
 def test_a_task_for_one_process(repo, caplog):

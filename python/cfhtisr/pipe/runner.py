@@ -73,7 +73,7 @@ class TaskRunner:
         self._setup: LogSetup = getattr(parsedCmd, "logSetup", LogSetup())
         self._debug = bool(getattr(parsedCmd, "debug", False))
         if self.numProcesses > 1 and not TaskClass.canMultiprocess:
-            _logger(self.log).warning(
+            self._logger().warning(
                 "%s cannot work in several processes; one is used", TaskClass.__name__
             )
             self.numProcesses = 1
@@ -102,7 +102,7 @@ class TaskRunner:
         RunTimeoutError
             If several processes take longer than they may.
         """
-        log = _logger(self.log)
+        log = self._logger()
         if self._is_parallel():
             self.prepareForMultiProcessing()
         if not self.precall(parsedCmd):
@@ -116,6 +116,12 @@ class TaskRunner:
             return []
         with _profiled(getattr(parsedCmd, "profile", None), log):
             return self._map(parsedCmd, targets, log)
+
+    def _logger(self) -> logging.Logger:
+        """Return the log of the run; the root's lines would not say whose they are."""
+        if self.log is not None and self.log is not logging.getLogger():
+            return self.log
+        return logging.getLogger(self.TaskClass._DefaultName)
 
     def _is_parallel(self) -> bool:
         return self.numProcesses > 1 or self.executor is not None
@@ -310,10 +316,6 @@ def _begin(setup: LogSetup, level: int, debug: bool) -> None:
     logging.getLogger().setLevel(level)
     if debug:
         debugging.load()
-
-
-def _logger(log: logging.Logger | None) -> logging.Logger:
-    return log if log is not None else logging.getLogger()
 
 
 def _ref(target: Any) -> Any:
