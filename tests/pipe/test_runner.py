@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cfhtisr import CfhtIsrTask, RunIsrTask
 from cfhtisr.cli.run_isr import run_task
 from cfhtisr.pipe import ButlerInitializedTaskRunner, PropertySet, TaskRunner
 from cfhtisr.pipe.processes import RunTimeoutError, in_executor
@@ -464,3 +465,21 @@ def test_workers_log_what_the_program_would(staging):
     assert any(line.startswith("DEBUG") and "toy.part" in line for line in lines)
     done = subprocess.run([*command, "-L", "warn"], capture_output=True, text=True, check=True)
     assert done.stdout == ""
+
+
+def test_when_no_process_lives_the_rest_is_given_up(tmp_path):
+    repo = toy_repo(tmp_path / "repo", visits=[1], ccds=range(40))
+    start = time.monotonic()
+    words = ["-c", f"dying={','.join(map(str, range(40)))}"]
+    done = run(repo, "-j", "2", *words, "--noExit")
+    assert [each.exitStatus for each in done.resultList] == [1] * 40
+    assert time.monotonic() - start < 20
+
+
+def test_the_real_tasks_can_be_sent():
+    for task in (CfhtIsrTask(name="night"), RunIsrTask(), RunIsrTask().isr):
+        again = pickle.loads(pickle.dumps(task))
+        assert type(again) is type(task)
+        assert again.getFullName() == task.getFullName()
+        assert list(again.getTaskDict()) == list(task.getTaskDict())
+        assert repr(again.config.toDict()) == repr(task.config.toDict())
