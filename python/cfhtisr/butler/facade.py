@@ -17,6 +17,7 @@ from cfhtisr.butler.finding import Finder
 from cfhtisr.butler.names import TYPES
 from cfhtisr.butler.places import Places
 from cfhtisr.butler.preparing import Preparation
+from cfhtisr.butler.reading import read_dataset
 from cfhtisr.butler.subset import Subset
 
 
@@ -140,8 +141,8 @@ class Butler:
             if part == "filename":
                 return [butler.getURI(ref).ospath]
             if part == "md":
-                return butler.get(ref.makeComponentRef("metadata"))
-            value = butler.get(ref)
+                return read_dataset(butler, ref.makeComponentRef("metadata"))
+            value = read_dataset(butler, ref)
         return value if part is None else special.derived(value, part, box, origin)
 
     def datasetExists(
