@@ -14,7 +14,7 @@ PACKAGE = ROOT / "python" / "cfhtisr"
 EVERYONE = {"_kernels", "errors", "threads"}
 MAY_IMPORT = {
     "images": set(),
-    "pipe": set(),
+    "pipe": {"config_files"},
     "config": set(),
     "camera": {"images"},
     "isr": {"images", "camera"},

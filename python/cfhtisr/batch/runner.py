@@ -4,24 +4,14 @@ __all__ = ["run"]
 
 import errno
 import logging
-import multiprocessing
-import multiprocessing.connection
 import os
 import shutil
-import signal
-import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import (
-    BrokenExecutor,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    as_completed,
-)
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
-from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from cfhtisr.batch.correct import Plan, Worker, describe, stem
@@ -30,6 +20,7 @@ from cfhtisr.batch.lanes import work
 from cfhtisr.batch.report import Outcome, Report
 from cfhtisr.io.hdu import BLOCK
 from cfhtisr.io.raw import RawScan, scan_raw
+from cfhtisr.pipe.processes import ProcessDiedError, Result, in_executor, in_processes, stopped
 from cfhtisr.threads import get_num_threads, set_num_threads
 
 _BYTES_PER_PIXEL = {"planes": 12, "weight": 8}
@@ -217,9 +208,8 @@ def _outcomes(
     lanes: int,
 ) -> Iterator[Outcome]:
     if executor is not None:
-        broken = yield from _collect(executor, _work_alone, plan, units)
-        for unit, message in broken.items():
-            yield from _lost(unit, message)
+        with closing(in_executor(executor, partial(_work_alone, plan), units)) as results:
+            yield from _told(results, units)
     elif jobs == 1 or len(units) < 2:
         yield from _work_here(plan, units, threads, lanes)
     else:
@@ -242,72 +232,22 @@ def _work_here(
 def _work_in_processes(
     plan: Plan, units: list[_Unit], jobs: int, threads: int | None
 ) -> Iterator[Outcome]:
-    jobs = min(jobs, len(units))
-    share = max(1, (threads or get_num_threads()) // jobs)
-    context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    level = logging.getLogger().level
-    while units:
-        own = ProcessPoolExecutor(jobs, context, _begin, (share, stop, level))
-        try:
-            broken = yield from _collect(own, _work_in_turn, plan, units)
-        except BaseException:
-            # What the workers are at is done within seconds; then they find the note and leave.
-            stop.set()
-            raise
-        finally:
-            own.shutdown(wait=True, cancel_futures=True)
-        units = list(broken)
-        if units and jobs == 1:
-            # It was at the first of them that the process died; the others get another one.
-            guilty = units.pop(0)
-            yield from _lost(guilty, broken[guilty])
-        jobs = 1
+    begin = partial(_log_in_worker, logging.getLogger().level)
+    work = partial(_work_in_turn, plan)
+    with closing(in_processes(work, units, jobs, threads=threads, begin=begin)) as results:
+        yield from _told(results, units)
 
 
-def _collect(
-    executor: Executor,
-    work: Callable[[Plan, _Unit], list[Outcome]],
-    plan: Plan,
-    units: list[_Unit],
-) -> Generator[Outcome, None, dict[_Unit, str]]:
-    """Yield what comes; return what did not, for want of a living process, in order."""
-    futures: dict[Future[list[Outcome]], _Unit] = {}
-    broken: dict[_Unit, str] = {}
-    with _deaf_children():
-        for unit in units:
-            try:
-                futures[executor.submit(work, plan, unit)] = unit
-            except BrokenExecutor as error:
-                broken[unit] = _death(error)
-    for future in as_completed(futures):
-        try:
-            yield from future.result()
-        except BrokenExecutor as error:
-            broken[futures[future]] = _death(error)
-        except Exception as error:
-            yield from _lost(futures[future], describe(error))
-    return {unit: broken[unit] for unit in units if unit in broken}
+def _told(results: Iterator[Result], units: list[_Unit]) -> Iterator[Outcome]:
+    for result in results:
+        if result.error is None:
+            yield from result.value
+        else:
+            yield from _lost(units[result.index], _reason(result.error))
 
 
-def _death(error: BrokenExecutor) -> str:
-    return (
-        "a worker process died before this CCD was done, perhaps for want of memory; fewer "
-        f"--jobs need less ({error})"
-    )
-
-
-@contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Let processes that start within the block not hear Ctrl-C: this one hears it for all."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, ProcessDiedError) else describe(error)
 
 
 def _lost(unit: _Unit, message: str) -> list[Outcome]:
@@ -336,34 +276,20 @@ def _work_alone(plan: Plan, unit: _Unit) -> list[Outcome]:
 
 
 # A process of our own works for one plan; its worker, and its open files, last as long as it.
-_stop: Event | None = None
 _worker: Worker | None = None
 
 
-def _begin(threads: int, stop: Event, level: int) -> None:
-    """Prepare a process of our own."""
-    global _stop
-    _stop = stop
-    set_num_threads(threads)
+def _log_in_worker(level: int) -> None:
     handler = logging.StreamHandler()
     # What is warned of comes back with the outcomes.
     handler.setLevel(level if level < logging.WARNING else logging.ERROR)
     logging.basicConfig(
         level=level, format="%(levelname)s %(name)s: %(message)s", handlers=[handler]
     )
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    """End this process when its parent has: nobody would ever give it work again."""
-    multiprocessing.connection.wait([sentinel])
-    os._exit(1)
 
 
 def _work_in_turn(plan: Plan, unit: _Unit) -> list[Outcome]:
     global _worker
     if _worker is None:
-        _worker = Worker(plan, _stop.is_set if _stop is not None else lambda: False)
+        _worker = Worker(plan, stopped)
     return list(_work(_worker, plan, unit))

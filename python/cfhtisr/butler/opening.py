@@ -128,7 +128,7 @@ def _made(
         Store(root, butler, run).clobber()
     note = _INPUTS + ", ".join(inputs)
     if has_collection(butler, run):
-        told = butler.registry.getCollectionDocumentation(run) or ""
+        told = butler.collections.get_info(run).doc or ""
         before = _split(told)
         if inputs and before and set(inputs) != set(before):
             raise RepositoryError(

@@ -51,7 +51,9 @@ def progress(label: str, unit: str = "CCDs") -> Iterator[Report]:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=Console(stderr=True)) as bar:
+        # What goes to a file is not for the bar to show.
+        out = sys.stdout.isatty()
+        with Progress(*columns, console=Console(stderr=True), redirect_stdout=out) as bar:
             task = bar.add_task(label, total=None)
 
             def show(done: int, total: int, line: str = "") -> None:

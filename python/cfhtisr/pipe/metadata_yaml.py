@@ -117,7 +117,9 @@ def _build(class_: type[PropertySet], rows: Iterable[Any]) -> PropertySet:
         kind = _KINDS.get(kind, kind)
         values = value if isinstance(value, list) else [value]
         if kind == "PropertySet":
-            if not values or isinstance(values[0], list) and isinstance((values[0] or [0])[0], str):
+            if not values or (
+                isinstance(values[0], list) and isinstance((values[0] or [0])[0], str)
+            ):
                 values = [values]  # one set, as its rows
             values = [v if isinstance(v, PropertySet) else _build(PropertySet, v) for v in values]
         if not values:

@@ -19,7 +19,7 @@ from cfhtisr.images.stored_image import StoredImage
 from cfhtisr.images.streamed_frame import StreamedFrame
 from cfhtisr.isr import parity as _parity
 from cfhtisr.isr.raw_frame import RawFrame
-from cfhtisr.pipe import Struct, Task, timeMethod
+from cfhtisr.pipe import CmdLineTask, Struct, timeMethod
 from cfhtisr.tasks import brighter_fatter, steps
 from cfhtisr.tasks.amp_offset import AmpOffsetMethods
 from cfhtisr.tasks.amplifiers import AmplifierMethods
@@ -96,7 +96,7 @@ class IsrTask(
     GeometryMethods,
     InputMethods,
     QualityMethods,
-    Task,
+    CmdLineTask,
 ):
     """Remove the instrument signature from one CCD.
 
