@@ -91,7 +91,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("breaks", BROKEN, ids=lambda breaks: breaks.__name__)
-def test_what_is_wrong_is_said(repository, breaks, capsys):
+def test_what_is_wrong_is_said_once(repository, breaks, capsys, caplog):
     breaks(repository)
     for rerun in (None, "me"):
         with pytest.raises(RepositoryError, match=BROKEN[breaks]) as told:
@@ -102,6 +102,8 @@ def test_what_is_wrong_is_said(repository, breaks, capsys):
     told = capsys.readouterr().err
     assert str(repository) in told
     assert "Traceback" not in told
+    assert told.count("\n") == 1
+    assert caplog.messages == []
 
 
 def test_a_repository_of_other_software(tmp_path):

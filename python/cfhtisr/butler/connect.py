@@ -3,6 +3,7 @@
 __all__ = ["connect", "explained", "has_collection"]
 
 import contextlib
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -50,6 +51,7 @@ def connect(root: str | os.PathLike[str], *, writeable: bool = False, **options:
     """
     folder = Path(root).absolute()
     _check_folder(folder)
+    _hush()
     with explained(folder):
         butler = Butler.from_config(str(folder), writeable=writeable, **options)
         try:
@@ -97,6 +99,24 @@ def _meaning(error: BaseException) -> str:
     text = " ".join(text.split())
     hint = next((meaning for part, meaning in _HINTS if part in text), "the registry fails")
     return f"{hint} ({text})"
+
+
+def _hush() -> None:
+    """Let the middleware tell of warnings only, unless somebody has asked for more.
+
+    Its count of files and datasets means little to whoever runs a task, and that it could
+    not open a repository is in the error.
+    """
+    log = logging.getLogger("lsst.daf.butler")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.WARNING)
+    opener = logging.getLogger("lsst.daf.butler.direct_butler._direct_butler")
+    if _tells_more not in opener.filters:
+        opener.addFilter(_tells_more)
+
+
+def _tells_more(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Failed to instantiate Butler")
 
 
 def _check_folder(folder: Path) -> None:
