@@ -1,6 +1,6 @@
 """Opening repositories, with errors that say what is wrong."""
 
-__all__ = ["connect", "explained", "has_collection"]
+__all__ = ["check_name", "connect", "explained", "has_collection"]
 
 import contextlib
 import logging
@@ -53,7 +53,7 @@ def connect(root: str | os.PathLike[str], *, writeable: bool = False, **options:
     _check_folder(folder)
     _hush()
     with explained(folder):
-        butler = Butler.from_config(str(folder), writeable=writeable, **options)
+        butler = Butler.from_config(folder.as_uri(), writeable=writeable, **options)
         try:
             _check_contents(folder, butler)
             if writeable:
@@ -119,7 +119,23 @@ def _tells_more(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("Failed to instantiate Butler")
 
 
+def check_name(folder: Path) -> None:
+    """Refuse a folder whose name means something else in the address of a registry.
+
+    Raises
+    ------
+    RepositoryError
+        If there is such a character in it.
+    """
+    odd = sorted(set("%?#") & set(str(folder)))
+    if odd:
+        raise RepositoryError(
+            f"{folder}: the path of a repository cannot have {' or '.join(odd)} in it"
+        )
+
+
 def _check_folder(folder: Path) -> None:
+    check_name(folder)
     if not folder.exists():
         raise RepositoryError(f"{folder}: there is no such folder, wanted a repository")
     if folder.is_dir() and not (folder / "butler.yaml").exists():

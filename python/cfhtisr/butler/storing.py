@@ -90,7 +90,7 @@ class Store:
                 self._make_room([ref for ref, _ in ready], backup)
                 try:
                     self.butler.ingest(
-                        *(FileDataset(path=str(path), refs=[ref]) for ref, path in ready),
+                        *(FileDataset(path=path.as_uri(), refs=[ref]) for ref, path in ready),
                         transfer="move",
                     )
                 except ConflictingDefinitionError:
