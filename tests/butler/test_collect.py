@@ -263,3 +263,18 @@ def test_collecting_does_not_touch_what_is_not_its_own(butler, filled):
     waiting = Path(filled / "rerun/me/.staging")
     assert len(list(waiting.glob("*.fits"))) == len(others)
     json.dumps(first.dataId)
+
+
+def test_what_writers_left_days_ago_is_removed(butler, filled):
+    prepared = butler.prepare(list(butler.subset("raw", filter="i3", ccd=7)))
+    waiting = filled / "rerun/me/.staging"
+    waiting.mkdir(parents=True)
+    names = (".a.fits.0123456789ab.cfhtisr-part", "77-01234567-89ab.fits", "postISRCCD-1-00.fits")
+    for name in names:
+        (waiting / name).write_text("")
+        os.utime(waiting / name, (0, 0))
+    (waiting / ".b.fits.0123456789ab.cfhtisr-part").write_text("")
+    put(prepared[0], "first")
+    butler.collect(prepared)
+    left = {path.name for path in waiting.iterdir()} - {".lock"}
+    assert left == {".b.fits.0123456789ab.cfhtisr-part", "postISRCCD-1-00.fits"}

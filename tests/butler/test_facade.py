@@ -301,6 +301,8 @@ def test_finished_is_of_the_same_job_and_whole(writing, visits):
 def test_nothing_is_put_without_an_output_or_without_a_range_of_time(reading, writing, visits):
     with pytest.raises(RepositoryError, match="for reading only"):
         reading.put(RunIsrConfig(), "runIsr_config")
+    assert not reading.datasetExists("runIsr_config", write=True)
+    assert not writing.datasetExists("bias", write=True, visit=visits[36], ccd=7)
     with pytest.raises(RepositoryError, match="ingest-calibs"):
         writing.put(None, "bias", visit=visits[36], ccd=7)
     with pytest.raises(NoResults, match="raws fit"):
