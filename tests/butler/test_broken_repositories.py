@@ -82,7 +82,7 @@ BROKEN = {
     emptied: "the registry is empty or was never filled",
     gone: "the registry is (not there|empty)",
     of_another_version: "the registry has the schema of another version",
-    bad_yaml: "butler.yaml",
+    bad_yaml: "its butler.yaml cannot be read",
     no_yaml: "is no repository, there is no butler.yaml in it; cfhtisr repo create makes one",
     second_generation: "second generation .*; cfhtisr repo import-gen2",
     a_file: "is a file, wanted the folder of a repository",

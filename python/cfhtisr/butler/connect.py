@@ -74,7 +74,10 @@ def explained(root: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except RepositoryError:
         raise
-    except (SQLAlchemyError, YAMLError, sqlite3.Error) as error:
+    except YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise RepositoryError(f"{root}: its butler.yaml cannot be read ({reason})") from error
+    except (SQLAlchemyError, sqlite3.Error) as error:
         raise RepositoryError(f"{root}: {_meaning(error)}") from error
     except RuntimeError as error:
         # Versions and managers that do not fit are plain runtime errors of the registry.
