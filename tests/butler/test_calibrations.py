@@ -169,7 +169,7 @@ def test_what_is_no_calibration_is_listed_and_the_rest_is_taken_in(
     assert "1 files taken in (2 CCDs), 0 were there, 5 failed" in told.out
     for text in (
         "OBSTYPE is 'OBJECT', wanted a calibration",
-        "but a flat belongs to a filter",
+        "wanted a filter of MegaCam for a flat",
         "cut.fits.fz",
         "is a raw exposure of kind bias, wanted a master made of many",
         "No such file",
