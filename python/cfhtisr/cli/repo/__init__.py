@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 from typing import Any
 
-COMMANDS = ("create", "ingest", "ingest-calibs", "import-gen2")
+COMMANDS = ("create", "ingest", "ingest-calibs", "import-gen2", "bps-file")
 
 _DESCRIPTION = """\
 Make and fill repositories of LSST's data butler (needs: pip install 'cfhtisr[butler]').
