@@ -19,6 +19,7 @@ from cfhtisr.pipe import (
     TaskError,
     timeMethod,
 )
+from cfhtisr.threads import get_num_threads
 
 KEYS = {"visit": int, "ccd": int, "filter": str, "date": str, "expTime": float}
 
@@ -102,7 +103,8 @@ class Toy(CmdLineTask):
         number = self.part.run(dataRef.get("raw", immediate=True)) + bonus
         if config.doWrite:
             dataRef.put(number, "result")
-        return Struct(number=number, threads=os.environ.get("OMP_NUM_THREADS"))
+        libraries = os.environ.get("OMP_NUM_THREADS")
+        return Struct(number=number, libraries=libraries, threads=get_num_threads())
 
 
 class LegacyToy(Toy):

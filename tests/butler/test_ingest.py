@@ -142,3 +142,15 @@ def test_the_stock_command_finds_them(repository, raws):
     )
     assert found.exit_code == 0
     assert found.output.count("MegaPrime/raw/all") == 4
+
+
+@pytest.mark.parametrize("mode", ["direct", "copy", "move"])
+@pytest.mark.parametrize("name", ["a b#c.fits.fz", "a%20b.fits.fz", "a?b:c.fits.fz", "é.FITS.FZ"])
+def test_odd_names_of_files(repository, raws, tmp_path, mode, name):
+    raw = shutil.copy(raws["36"], tmp_path / name)
+    done = ours.ingest(repository, [raw], mode=mode)
+    assert (done.files, done.failed) == ([str(raw)], [])
+    ref = ours.Butler(repository).dataRef("raw", ccd=7)
+    assert ref.datasetExists()
+    assert os.path.exists(ref.get("raw_filename")[0])
+    assert ref.get().filter == "i.MP9702"

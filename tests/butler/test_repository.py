@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from cfhtisr import butler as ours
@@ -62,3 +64,26 @@ def test_a_registry_that_cannot_be_made_leaves_nothing(tmp_path, url):
     with pytest.raises(RepositoryError, match="cannot make a repository with the registry"):
         ours.create(tmp_path / "new", url)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_registry_elsewhere(tmp_path):
+    root = ours.create(tmp_path / "new", f"sqlite:///{tmp_path}/registry.db")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "registry.db"]
+    assert list(ours.open_butler(root).subset("raw")) == []
+
+
+def test_a_password_is_not_told(tmp_path):
+    with pytest.raises(RepositoryError) as told:
+        ours.create(tmp_path / "new", "postgresql://me:secret@localhost:1/none")
+    assert "postgresql://me:***@localhost:1/none" in str(told.value)
+    assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["a%20b", "a?b", "a#b"])
+def test_names_that_an_address_cannot_have(tmp_path, name):
+    with pytest.raises(RepositoryError, match=f"cannot have {re.escape(name[1])} in it"):
+        ours.create(tmp_path / name)
+    (tmp_path / name).mkdir()
+    with pytest.raises(RepositoryError, match="cannot have"):
+        ours.open_butler(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]

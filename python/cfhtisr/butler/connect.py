@@ -1,8 +1,9 @@
 """Opening repositories, with errors that say what is wrong."""
 
-__all__ = ["connect", "explained", "has_collection"]
+__all__ = ["check_name", "connect", "explained", "has_collection"]
 
 import contextlib
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -50,8 +51,9 @@ def connect(root: str | os.PathLike[str], *, writeable: bool = False, **options:
     """
     folder = Path(root).absolute()
     _check_folder(folder)
+    _hush()
     with explained(folder):
-        butler = Butler.from_config(str(folder), writeable=writeable, **options)
+        butler = Butler.from_config(folder.as_uri(), writeable=writeable, **options)
         try:
             _check_contents(folder, butler)
             if writeable:
@@ -72,7 +74,10 @@ def explained(root: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except RepositoryError:
         raise
-    except (SQLAlchemyError, YAMLError, sqlite3.Error) as error:
+    except YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise RepositoryError(f"{root}: its butler.yaml cannot be read ({reason})") from error
+    except (SQLAlchemyError, sqlite3.Error) as error:
         raise RepositoryError(f"{root}: {_meaning(error)}") from error
     except RuntimeError as error:
         # Versions and managers that do not fit are plain runtime errors of the registry.
@@ -99,7 +104,41 @@ def _meaning(error: BaseException) -> str:
     return f"{hint} ({text})"
 
 
+def _hush() -> None:
+    """Let the middleware tell of warnings only, unless somebody has asked for more.
+
+    Its count of files and datasets means little to whoever runs a task, and that it could
+    not open a repository is in the error.
+    """
+    log = logging.getLogger("lsst.daf.butler")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.WARNING)
+    opener = logging.getLogger("lsst.daf.butler.direct_butler._direct_butler")
+    if _tells_more not in opener.filters:
+        opener.addFilter(_tells_more)
+
+
+def _tells_more(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Failed to instantiate Butler")
+
+
+def check_name(folder: Path) -> None:
+    """Refuse a folder whose name means something else in the address of a registry.
+
+    Raises
+    ------
+    RepositoryError
+        If there is such a character in it.
+    """
+    odd = sorted(set("%?#") & set(str(folder)))
+    if odd:
+        raise RepositoryError(
+            f"{folder}: the path of a repository cannot have {' or '.join(odd)} in it"
+        )
+
+
 def _check_folder(folder: Path) -> None:
+    check_name(folder)
     if not folder.exists():
         raise RepositoryError(f"{folder}: there is no such folder, wanted a repository")
     if folder.is_dir() and not (folder / "butler.yaml").exists():

@@ -14,9 +14,10 @@ from cfhtisr.butler.data_ref import DataRef
 from cfhtisr.butler.deferred import Deferred
 from cfhtisr.butler.errors import NoResults
 from cfhtisr.butler.finding import Finder
-from cfhtisr.butler.names import TYPES
+from cfhtisr.butler.names import CALIBRATION_TYPES, TYPES
 from cfhtisr.butler.places import Places
 from cfhtisr.butler.preparing import Preparation
+from cfhtisr.butler.reading import read_dataset
 from cfhtisr.butler.subset import Subset
 
 
@@ -140,8 +141,8 @@ class Butler:
             if part == "filename":
                 return [butler.getURI(ref).ospath]
             if part == "md":
-                return butler.get(ref.makeComponentRef("metadata"))
-            value = butler.get(ref)
+                return read_dataset(butler, ref.makeComponentRef("metadata"))
+            value = read_dataset(butler, ref)
         return value if part is None else special.derived(value, part, box, origin)
 
     def datasetExists(
@@ -160,6 +161,8 @@ class Butler:
                     special.not_a_file(whole, finder.completed(asked))
                     return True
                 if write:
+                    if self.places.run is None or whole in CALIBRATION_TYPES:
+                        return False
                     store, wanted = finder.writable(whole, asked)
                     ref = store.find(whole, wanted.dataId)
                     return ref is not None and bool(store.butler.stored(ref))

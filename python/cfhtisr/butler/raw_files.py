@@ -185,7 +185,8 @@ def _one(
             for element, record in described.records:
                 butler.registry.syncDimensionData(element, record)
             butler.ingest(
-                FileDataset(path=path, refs=refs, formatter=RawFormatter), transfer=MODES[mode]
+                FileDataset(path=Path(path).as_uri(), refs=refs, formatter=RawFormatter),
+                transfer=MODES[mode],
             )
     except ConflictingDefinitionError as error:
         raise _KnownError(

@@ -10,7 +10,8 @@ from cfhtisr.camera import megacam
 from cfhtisr.errors import FileFormatError, UnknownChoiceError
 from cfhtisr.images.exposure import Exposure
 
-FITS = frozenset((".fits", ".fits.fz", ".fits.gz", ".fz", ".fit", ".fit.gz", ".fit.fz", ".gz"))
+_FITS = (".fits", ".fits.fz", ".fits.gz", ".fz", ".fit", ".fit.gz", ".fit.fz", ".gz")
+FITS = frozenset((*_FITS, *(suffix.upper() for suffix in _FITS)))
 """How files of frames may end."""
 
 EXTENSIONS = {

@@ -2,7 +2,6 @@
 
 __all__ = ["Described", "describe"]
 
-import math
 import os
 import re
 from dataclasses import dataclass
@@ -40,6 +39,10 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME = re.compile(r"\d{1,2}:\d\d:\d\d(\.\d*)?")
 _CFHT = (19.825252, -155.468876)
 """Latitude and longitude [degree]."""
+_VISITS = 2**31 // 36
+"""The numbers of exposures whose CCDs can be counted in 32 bits."""
+_LONGEST = 86400.0
+"""No exposure lasts a day [s]."""
 _MJD_0 = datetime(1858, 11, 17, tzinfo=UTC)
 
 
@@ -89,7 +92,7 @@ def describe(path: str | os.PathLike[str]) -> Described:
         )
     if scan.damage:
         raise FileFormatError(f"{where}: the file is damaged: {scan.damage}")
-    if not 0 < scan.obsid < 2**53:
+    if not 0 < scan.obsid < _VISITS:
         raise FileFormatError(
             f"{where}: the headers have no number of the exposure (OBSID, EXPNUM), wanted one"
         )
@@ -106,7 +109,7 @@ def describe(path: str | os.PathLike[str]) -> Described:
             f"{where}: the headers do not say when the exposure was taken (DATE-OBS, UTC-OBS, "
             "MJD-OBS)"
         )
-    records = _records(scan, info)
+    records = _records(scan, header, info)
     return Described(
         where, scan.obsid, tuple(sorted(scan.ccds)), scan.n_ccd, header["FILTER"], records
     )
@@ -138,8 +141,12 @@ def _header(scan: RawScan) -> Any:
     header["OBSID"] = scan.obsid
     header["OBSTYPE"] = scan.kind
     header["FILTER"] = known.name if known is not None else "UNKNOWN"
-    header["EXPTIME"] = _or(scan.exposure_time, 0.0)
-    header["DARKTIME"] = _or(scan.dark_time, header["EXPTIME"])
+    for name in ("EXPTIME", "DARKTIME"):
+        seconds = number_of(full, name)
+        if 0 <= seconds < _LONGEST:
+            header[name] = seconds
+    header.setdefault("EXPTIME", 0.0)
+    header.setdefault("DARKTIME", header["EXPTIME"])
     if not (
         _DAY.fullmatch(str(header.get("DATE-OBS", "")))
         and _TIME.fullmatch(str(header.get("UTC-OBS", "")))
@@ -148,7 +155,7 @@ def _header(scan: RawScan) -> Any:
             header.remove(name, ignore_missing=True)
         mjd = number_of(full, "MJD-OBS")
         if 0 < mjd < 1e6:
-            begin = _MJD_0 + timedelta(days=mjd)
+            begin = _MJD_0 + timedelta(seconds=round(mjd * 86400, 2))
             header["DATE-OBS"] = f"{begin:%Y-%m-%d}"
             header["UTC-OBS"] = f"{begin:%H:%M:%S.%f}"
     if not _TIME.fullmatch(str(header.get("UTCEND", ""))):
@@ -156,11 +163,7 @@ def _header(scan: RawScan) -> Any:
     return header
 
 
-def _or(value: float, instead: float) -> float:
-    return value if math.isfinite(value) else instead
-
-
-def _records(scan: RawScan, info: Any) -> list[tuple[str, dict[str, Any]]]:
+def _records(scan: RawScan, header: Any, info: Any) -> list[tuple[str, dict[str, Any]]]:
     from astropy.time import TimeDelta
 
     begin, end = info.datetime_begin.tai, info.datetime_end.tai
@@ -183,8 +186,8 @@ def _records(scan: RawScan, info: Any) -> list[tuple[str, dict[str, Any]]]:
         "physical_filter": info.physical_filter,
         "group": name,
         "day_obs": day_obs,
-        "exposure_time": _finite(scan.exposure_time),
-        "dark_time": _finite(scan.dark_time),
+        "exposure_time": header["EXPTIME"],
+        "dark_time": header["DARKTIME"],
         "observation_type": kind,
         "observation_reason": kind,
         "seq_num": number,
@@ -211,10 +214,6 @@ def _records(scan: RawScan, info: Any) -> list[tuple[str, dict[str, Any]]]:
         ("day_obs", night),
         ("exposure", exposure),
     ]
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _midnight(time: Any) -> Any:

@@ -3,11 +3,13 @@
 __all__ = ["create", "register"]
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from cfhtisr.butler._middleware import Butler, CollectionType, Config, DatasetType
+from cfhtisr.butler.connect import check_name
 from cfhtisr.butler.errors import RepositoryError
 from cfhtisr.butler.instrument import MegaPrime
 from cfhtisr.butler.names import CALIB, DEFAULTS, RAW_RUN, TYPES
@@ -24,7 +26,8 @@ def create(root: str | os.PathLike[str], registry_db: str | None = None) -> Path
         Its folder: an empty one, or one that is not there yet.
     registry_db : str, optional
         Where its registry is, such as ``postgresql://user@host/database``; by default a file
-        of SQLite in the folder. The database must be there.
+        of SQLite in the folder. The database must be there. The address is kept in the
+        repository: leave the password to ``~/.lsst/db-auth.yaml`` or ``~/.pgpass``.
 
     Returns
     -------
@@ -38,6 +41,7 @@ def create(root: str | os.PathLike[str], registry_db: str | None = None) -> Path
         What was made of the repository is gone again.
     """
     folder = Path(root).absolute()
+    check_name(folder)
     there = folder.is_dir()
     if folder.exists() and not there:
         raise RepositoryError(f"{folder} is a file, wanted a folder for a repository")
@@ -51,15 +55,15 @@ def create(root: str | os.PathLike[str], registry_db: str | None = None) -> Path
         config["datastore", "root"] = "<butlerRoot>"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        Butler.makeRepo(str(folder), config=config, forceConfigRoot=registry_db is None)
-        with Butler.from_config(str(folder), writeable=True) as butler:
+        Butler.makeRepo(folder.as_uri(), config=config, forceConfigRoot=registry_db is None)
+        with Butler.from_config(folder.as_uri(), writeable=True) as butler:
             register(butler)
     except BaseException as error:
         _remove(folder, there)
         if not isinstance(error, Exception):
             raise
-        where = f" with the registry {registry_db}" if registry_db else ""
-        reason = " ".join(str(error).split()) or type(error).__name__
+        where = f" with the registry {_without_password(registry_db)}" if registry_db else ""
+        reason = " ".join(_without_password(str(error)).split()) or type(error).__name__
         raise RepositoryError(f"{folder}: cannot make a repository{where}: {reason}") from error
     return folder
 
@@ -81,6 +85,10 @@ def register(butler: Any) -> None:
     butler.collections.register(CALIB, type=CollectionType.CALIBRATION)
     if butler.collections.register(DEFAULTS, type=CollectionType.CHAINED):
         butler.collections.redefine_chain(DEFAULTS, [RAW_RUN, CALIB])
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
 
 
 def _remove(folder: Path, there: bool) -> None:

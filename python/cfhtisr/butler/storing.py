@@ -1,11 +1,13 @@
 """Putting files into the RUN of an output repository, so that nothing is lost or half there."""
 
-__all__ = ["Store", "backed_up", "staging_name"]
+__all__ = ["Store"]
 
 import contextlib
 import fcntl
 import os
+import re
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,12 @@ from cfhtisr.butler._middleware import DatasetRef, FileDataset
 from cfhtisr.butler.connect import explained, has_collection
 from cfhtisr.butler.errors import RepositoryError
 from cfhtisr.butler.names import TYPES
-from cfhtisr.butler.staging import STAGING, backed_up, staging_name
+from cfhtisr.butler.staging import STAGING, backed_up
+from cfhtisr.io.atomic import is_leftover
 
 _TRIES = 5
+_DAYS = 2
+_OWN = re.compile(r"\d+-[0-9a-f]{8}-")
 
 
 class Store:
@@ -90,7 +95,7 @@ class Store:
                 self._make_room([ref for ref, _ in ready], backup)
                 try:
                     self.butler.ingest(
-                        *(FileDataset(path=str(path), refs=[ref]) for ref, path in ready),
+                        *(FileDataset(path=path.as_uri(), refs=[ref]) for ref, path in ready),
                         transfer="move",
                     )
                 except ConflictingDefinitionError:
@@ -98,8 +103,17 @@ class Store:
                     if attempt + 1 == _TRIES:
                         raise
                 else:
+                    self._tidy()
                     return len(ready)
         raise AssertionError("not reached")
+
+    def _tidy(self) -> None:
+        """Remove what writers left that were killed days ago."""
+        for path in self.staging.iterdir():
+            if is_leftover(path) or _OWN.match(path.name):
+                with contextlib.suppress(OSError):
+                    if time.time() - path.stat().st_mtime > _DAYS * 86400:
+                        path.unlink()
 
     def _make_room(self, refs: list[Any], backup: bool) -> None:
         old = self.existing(refs)

@@ -40,7 +40,7 @@ class Range:
 
     def __str__(self) -> str:
         texts = [
-            "ever" if each is None else each.isoformat(sep=" ").removesuffix(" 00:00:00")
+            "..." if each is None else each.isoformat(sep=" ").removesuffix(" 00:00:00")
             for each in (self.begin, self.end)
         ]
         return f"[{texts[0]} to {texts[1]})"
@@ -126,7 +126,7 @@ def nearest(
     --------
     >>> days = [date(2008, 3, 1), date(2008, 3, 11)]
     >>> [str(each) for each in nearest(days)]
-    ['[ever to 2008-03-07)', '[2008-03-07 to ever)']
+    ['[... to 2008-03-07)', '[2008-03-07 to ...)']
     >>> [str(each) for each in nearest(days, 2)]
     ['[2008-02-28 to 2008-03-04)', '[2008-03-09 to 2008-03-14)']
     """
@@ -169,7 +169,7 @@ def until_superseded(days: Sequence[date], fences: Iterable[date] = ()) -> list[
     Examples
     --------
     >>> [str(each) for each in until_superseded([date(2008, 3, 1), date(2008, 3, 11)])]
-    ['[2008-03-01 to 2008-03-11)', '[2008-03-11 to ever)']
+    ['[2008-03-01 to 2008-03-11)', '[2008-03-11 to ...)']
     """
     _check(days)
     begins: list[datetime | None] = [_start(day) for day in days]

@@ -221,7 +221,10 @@ class ArgumentParser(argparse.ArgumentParser):
             setattr(namespace, name, each.ContainerClass(level=each.level))
         super().parse_args(words, namespace)
         namespace.input = root
-        namespace.logSetup = LogSetup(namespace.longlog, dict(namespace.loglevel))
+        # By its name the log of the run has its level in other processes too.
+        own = "" if log is None or log is logging.getLogger() else log.name
+        levels = {component or own: level for component, level in namespace.loglevel}
+        namespace.logSetup = LogSetup(namespace.longlog, levels)
         namespace.logSetup.apply(log)
         self._locate(namespace)
         self._override(namespace)

@@ -17,6 +17,15 @@ from cfhtisr.pipe.task import Task
 _MOST = 255  # what an exit status can be
 
 
+class _UsualRunner:
+    """Stands for `TaskRunner`, and loads it when it is asked for: few programs need it."""
+
+    def __get__(self, task: object, owner: type | None = None) -> Any:
+        from cfhtisr.pipe.runner import TaskRunner
+
+        return TaskRunner
+
+
 class CmdLineTask(RecordMethods, Task):
     """A task that can be run from a command line, over many data references.
 
@@ -26,12 +35,12 @@ class CmdLineTask(RecordMethods, Task):
     Attributes
     ----------
     RunnerClass : type
-        What runs the task; `TaskRunner` if it is None.
+        What runs the task: `TaskRunner`, if a subclass has no other.
     canMultiprocess : bool
         Whether several processes may work at a time.
     """
 
-    RunnerClass: ClassVar[Any] = None
+    RunnerClass: ClassVar[Any] = _UsualRunner()
     canMultiprocess: ClassVar[bool] = True
 
     def runDataRef(self, dataRef: Any) -> Struct:
@@ -127,6 +136,8 @@ class CmdLineTask(RecordMethods, Task):
 
         parsed = parser.parse_args(config=config, args=words, log=log, override=override)
         log = parsed.log
+        if log is logging.getLogger():  # lines of the root would not say whose they are
+            log = logging.getLogger(cls._DefaultName)
         log.info("Running: %s", shlex.join([parser.prog, *words]))
         runner = cls._makeRunner(parsed, doReturnResults, executor, progress)
         results = runner.run(parsed)
@@ -158,11 +169,7 @@ class CmdLineTask(RecordMethods, Task):
         progress: Callable[[int, int], object] | None,
     ) -> Any:
         """Return the runner; one of another's making knows only the documented arguments."""
-        from cfhtisr.pipe.runner import TaskRunner
-
-        made = (cls.RunnerClass or TaskRunner)(
-            TaskClass=cls, parsedCmd=parsed, doReturnResults=doReturnResults
-        )
+        made = cls.RunnerClass(TaskClass=cls, parsedCmd=parsed, doReturnResults=doReturnResults)
         made.executor, made.progress = executor, progress
         return made
 

@@ -183,7 +183,9 @@ class DataIdContainer:
             )
             there = [ref for ref in found if data_exists(ref, self.datasetType)]
             if not there:
-                log = getattr(namespace, "log", None) or _log
+                log = getattr(namespace, "log", None)
+                if log is None or log is logging.getLogger():
+                    log = _log  # lines of the root would not say whose they are
                 log.warning("No data found for dataId=%s", dataId)
             self.refList += there
 

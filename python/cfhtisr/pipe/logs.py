@@ -5,6 +5,7 @@ __all__ = ["LogSetup", "label", "parse_level"]
 import contextlib
 import contextvars
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -83,7 +84,10 @@ class _ToStandardOutput(logging.Handler):
         try:
             sys.stdout.write(f"{self.format(record)}\n")
             sys.stdout.flush()
-        except (BrokenPipeError, RecursionError):
+        except BrokenPipeError:
+            # Whoever read the log has gone; the work goes on without.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except RecursionError:
             raise
         except Exception:
             self.handleError(record)

@@ -43,8 +43,11 @@ def to_yaml(metadata: PropertySet) -> str:
 
     def represent(dumper: Any, data: PropertySet) -> Any:
         tag = "lsst.daf.base.PropertyList" if isinstance(data, PropertyList) else None
-        rows = [_row(data, name) for name in data._items]
-        return dumper.represent_sequence(tag or "lsst.daf.base.PropertySet", rows, flow_style=None)
+        rows = [
+            (_Line if item.kind != "PropertySet" else list)(_row(data, name))
+            for name, item in data._items.items()
+        ]
+        return dumper.represent_sequence(tag or "lsst.daf.base.PropertySet", rows, flow_style=False)
 
     def exact(dumper: Any, data: float) -> Any:
         """Represent a float so that it is read as one: YAML 1.1 takes 1e5 for text."""
@@ -57,11 +60,19 @@ def to_yaml(metadata: PropertySet) -> str:
             text = f"{mantissa}e{power if power[0] in '+-' else '+' + power}"
         return dumper.represent_scalar("tag:yaml.org,2002:float", text)
 
+    def in_a_line(dumper: Any, row: list[Any]) -> Any:
+        return dumper.represent_sequence("tag:yaml.org,2002:seq", row, flow_style=True)
+
+    Dumper.add_representer(_Line, in_a_line)
     for class_ in (PropertySet, PropertyList):
         Dumper.add_representer(class_, represent)
     Dumper.add_representer(float, exact)
     text: str = yaml.dump(metadata, Dumper=Dumper, allow_unicode=False, width=2**20)
     return text
+
+
+class _Line(list[Any]):
+    """A row that has a line of its own."""
 
 
 def _row(data: PropertySet, name: str) -> list[Any]:

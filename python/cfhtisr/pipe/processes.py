@@ -36,6 +36,9 @@ from cfhtisr.threads import get_num_threads, set_num_threads
 _GRACE = 30.0
 """How long an interrupted worker may take to finish what it is at [s]."""
 
+_HOPELESS = 8
+"""So many processes die before anything is done, and no more are started."""
+
 _LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -114,6 +117,7 @@ def in_processes(
     setting = (pickle.dumps(function), share, stop, begin)
     left: list[int] = list(range(len(items)))
     suspects: list[int] = []
+    deaths, alive = 0, False
     while left or suspects:
         # Who was at work when a process died is given a process of its own, where the next
         # death tells who is to blame.
@@ -122,6 +126,11 @@ def in_processes(
         chosen = {index: items[index] for index in now}
         broken = yield from _round(pool, chosen, stop, deadline, late)
         lost = [index for index in now if index in broken]
+        deaths, alive = deaths + bool(lost), alive or len(lost) < len(now)
+        if deaths == _HOPELESS and not alive:
+            for index in [*lost, *(left if suspects else ())]:
+                yield Result(index, error=next(iter(broken.values())))
+            return
         if count == 1 and lost:
             yield Result(lost[0], error=broken[lost.pop(0)])
         if suspects:
@@ -263,12 +272,12 @@ def _death(error: BrokenExecutor) -> Exception:
 def _end(pool: ProcessPoolExecutor, futures: Mapping[Future[Any], int], grace: float) -> None:
     """Let the workers finish within some time, then kill those that did not."""
     workers = list((pool._processes or {}).values())  # which Python 3.14 has a method for
+    at_work = [future for future in futures if not future.cancel()]
     pool.shutdown(wait=False, cancel_futures=True)
     try:
-        wait(futures, timeout=grace)
+        wait(at_work, timeout=grace)
     finally:  # also when the user is tired of waiting, and interrupts once more
-        late = {future for future in futures if not future.done()}
-        if late or grace == 0.0:
+        if not all(future.done() for future in at_work):
             for worker in workers:
                 with contextlib.suppress(ValueError):
                     worker.kill()

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
@@ -63,14 +64,16 @@ class TaskRunner:
         self.doBackup = not bool(parsedCmd.noBackupConfig)
         self.numProcesses = int(getattr(parsedCmd, "processes", 1))
         timeout = getattr(parsedCmd, "timeout", None)
-        self.timeout: float = timeout if timeout is not None and timeout > 0 else self.TIMEOUT
+        timeout = 0.0 if timeout is None else timeout
+        usable = 0 < timeout < threading.TIMEOUT_MAX
+        self.timeout: float = float(timeout if usable else self.TIMEOUT)
         self.executor = executor
         self.progress = progress
         self.precallFailed = False
         self._setup: LogSetup = getattr(parsedCmd, "logSetup", LogSetup())
         self._debug = bool(getattr(parsedCmd, "debug", False))
         if self.numProcesses > 1 and not TaskClass.canMultiprocess:
-            _logger(self.log).warning(
+            self._logger().warning(
                 "%s cannot work in several processes; one is used", TaskClass.__name__
             )
             self.numProcesses = 1
@@ -99,7 +102,7 @@ class TaskRunner:
         RunTimeoutError
             If several processes take longer than they may.
         """
-        log = _logger(self.log)
+        log = self._logger()
         if self._is_parallel():
             self.prepareForMultiProcessing()
         if not self.precall(parsedCmd):
@@ -113,6 +116,12 @@ class TaskRunner:
             return []
         with _profiled(getattr(parsedCmd, "profile", None), log):
             return self._map(parsedCmd, targets, log)
+
+    def _logger(self) -> logging.Logger:
+        """Return the log of the run; the root's lines would not say whose they are."""
+        if self.log is not None and self.log is not logging.getLogger():
+            return self.log
+        return logging.getLogger(self.TaskClass._DefaultName)
 
     def _is_parallel(self) -> bool:
         return self.numProcesses > 1 or self.executor is not None
@@ -132,7 +141,7 @@ class TaskRunner:
             for done, result in enumerate(coming, start=1):
                 target = targets[result.index]
                 if result.error is None:
-                    staging.finish(result.index)
+                    staging.note(result.index)
                     value = result.value
                     if self.doReturnResults and isinstance(value, Struct):
                         value.dataRef = _ref(target)
@@ -142,6 +151,7 @@ class TaskRunner:
                     log.critical("Failed on dataId=%s: %s", _id(target), _told(result.error))
                     value = self._failure(target)
                 results[result.index] = value
+                staging.settle(result.index)
                 if self.progress is not None:
                     self.progress(done, len(targets))
         return results
@@ -152,14 +162,15 @@ class TaskRunner:
         if self.executor is not None:
             return in_executor(self.executor, self, targets, timeout=self.timeout)
         if self.numProcesses > 1:
-            begin = functools.partial(_begin, self._setup, self._debug)
+            level = logging.getLogger().level
+            begin = functools.partial(_begin, self._setup, level, self._debug)
             return in_processes(
                 self,
                 targets,
                 self.numProcesses,
                 begin=begin,
                 timeout=self.timeout,
-                late=lambda result: staging.finish(result.index),
+                late=lambda result: staging.note(result.index),
             )
         return self._here(targets)
 
@@ -299,15 +310,12 @@ class LegacyTaskRunner(TaskRunner):
         return task.run(dataRef, **kwargs)
 
 
-def _begin(setup: LogSetup, debug: bool) -> None:
-    """Prepare a worker process."""
+def _begin(setup: LogSetup, level: int, debug: bool) -> None:
+    """Prepare a worker process: what it logs is what the parent would."""
     setup.apply()
+    logging.getLogger().setLevel(level)
     if debug:
         debugging.load()
-
-
-def _logger(log: logging.Logger | None) -> logging.Logger:
-    return log if log is not None else logging.getLogger()
 
 
 def _ref(target: Any) -> Any:

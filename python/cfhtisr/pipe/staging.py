@@ -48,21 +48,28 @@ class Staging:
             self._groups = [_group(target[0].dataId) for target in targets]
             self._waiting = Counter(self._groups)
 
-    def finish(self, index: int) -> None:
-        """Note that a target is done; collect its exposure if that is complete."""
+    def note(self, index: int) -> None:
+        """Note that a target has been worked on: there is something to collect at the end."""
+        self._finished.append(index)
+
+    def settle(self, index: int) -> None:
+        """Note that nothing more comes of a target; collect its exposure if that is complete."""
         if self._collect is None:
             return
-        self._finished.append(index)
         group = self._groups[index]
         self._waiting[group] -= 1
-        if not self._waiting[group]:
+        if self._waiting[group]:
+            return
+        try:
             self._take([each for each in self._finished if self._groups[each] == group])
+        except Exception as error:
+            _log.warning("Could not collect exposure %s, to be tried again: %s", group, error)
 
     def _take(self, indices: list[int]) -> None:
-        fresh = [index for index in indices if index not in self._collected]
+        fresh = sorted(set(indices) - self._collected)
         if fresh:
+            self._collect([self.targets[index][0] for index in fresh])
             self._collected.update(fresh)
-            self._collect([self.targets[index][0] for index in sorted(fresh)])
 
     def __enter__(self) -> Self:
         return self

@@ -1,6 +1,13 @@
 """Headers laid out as the observatory's: the same keywords in the same order, values of our own."""
 
-__all__ = ["amplifier_cards", "ccd_cards", "detsec", "master_cards", "primary_cards"]
+__all__ = [
+    "amplifier_cards",
+    "ccd_cards",
+    "detsec",
+    "master_cards",
+    "night_of",
+    "primary_cards",
+]
 
 from datetime import date
 
@@ -31,7 +38,7 @@ _NIGHTS = {  # date, modified Julian date, camera run
 _FIRST_DAY = date(1858, 11, 17)  # of the modified Julian date
 
 
-def _night(settings: Settings) -> tuple[str, float, str]:
+def night_of(settings: Settings) -> tuple[str, float, str]:
     """Return the date, its modified Julian date, and a name for the run."""
     if not settings.date:
         return _NIGHTS["amplifiers" if settings.layout == "amplifiers" else settings.n_ccd]
@@ -43,7 +50,7 @@ def _night(settings: Settings) -> tuple[str, float, str]:
 
 
 def _summary(settings: Settings, name: str) -> list[Card]:
-    night, _, run = _night(settings)
+    night, _, run = night_of(settings)
     return [
         ("COMMENT", "", ""),
         ("COMMENT", " Observation", ""),
@@ -140,7 +147,7 @@ def _exposure(settings: Settings) -> list[Card]:
 
 
 def _place(settings: Settings) -> list[Card]:
-    night, mjd, run = _night(settings)
+    night, mjd, run = night_of(settings)
     minutes = 360 + 10 * settings.frame
     start = mjd + minutes / 1440
     clock = f"{minutes // 60}:{minutes % 60:02d}"

@@ -14,6 +14,7 @@ from cfhtisr.simulate.headers import (
     ccd_cards,
     detsec,
     master_cards,
+    night_of,
     primary_cards,
 )
 from cfhtisr.simulate.masters import SCALES
@@ -48,6 +49,7 @@ def primaries(settings: Settings, names: dict[str, str]) -> dict[str, bytes]:
                 ("NAXIS", 0, "No pixels here"),
                 ("EXTEND", True, "There are extensions"),
                 ("DETECTOR", "MegaCam", ""),
+                ("DATE-OBS", night_of(settings)[0], "UTC date from which on they hold"),
                 ("FILENAME", stem, "Name of the file when it was made"),
             ]
             found[kind] = header_bytes(cards)

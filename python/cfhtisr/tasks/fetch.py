@@ -1,9 +1,18 @@
 """Asking anything that has a ``get`` for a dataset."""
 
-__all__ = ["fetch"]
+__all__ = ["MissingInputError", "fetch"]
 
 import inspect
 from typing import Any
+
+from cfhtisr.pipe import TaskError
+
+
+class MissingInputError(TaskError, RuntimeError):
+    """What a correction needs is not there, or does not fit.
+
+    The LSST task raised a RuntimeError here; a command line has no traceback for it.
+    """
 
 
 def fetch(dataRef: Any, datasetType: str, immediate: bool = True, **dataId: Any) -> Any:

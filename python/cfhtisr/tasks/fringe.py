@@ -17,7 +17,7 @@ from cfhtisr.isr import calibration, undo
 from cfhtisr.isr import fringe as _fringe
 from cfhtisr.pipe import Struct, Task, timeMethod
 from cfhtisr.tasks.assemble import is_raw
-from cfhtisr.tasks.fetch import fetch
+from cfhtisr.tasks.fetch import MissingInputError, fetch
 from cfhtisr.tasks.record import note
 
 _STATISTICS = {0x4: "MEAN", 0x20: "MEDIAN", 0x80: "MEANCLIP"}
@@ -92,7 +92,7 @@ class FringeTask(Task):
         try:
             frames = fetch(dataRef, "fringe")
         except Exception as error:
-            raise RuntimeError(
+            raise MissingInputError(
                 f"cannot retrieve fringe for {dataRef.dataId}, which config.doFringe=True needs "
                 f"({type(error).__name__}: {error})"
             ) from error

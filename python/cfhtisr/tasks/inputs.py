@@ -13,7 +13,7 @@ from cfhtisr.isr import conversion
 from cfhtisr.pipe import Struct, timeMethod
 from cfhtisr.tasks.assemble import is_raw
 from cfhtisr.tasks.electronics import linearizer_of, with_crosstalk, with_linearity
-from cfhtisr.tasks.fetch import fetch
+from cfhtisr.tasks.fetch import MissingInputError, fetch
 from cfhtisr.tasks.matching import mismatch
 from cfhtisr.tasks.provenance import FINGERPRINT, INPUTS, of_config, of_inputs
 from cfhtisr.tasks.thumbnails import writeThumbnail
@@ -68,7 +68,7 @@ class InputMethods:
             camera = fetch(sensorRef, "camera")
         except Exception as error:
             if self.config.doAddDistortionModel:
-                raise RuntimeError(
+                raise MissingInputError(
                     f"config.doAddDistortionModel is set, but there is no camera for "
                     f"{sensorRef.dataId}: {error}"
                 ) from error
@@ -273,7 +273,7 @@ class InputMethods:
         reason = mismatch(kind, frame, raw, any_filter=stands_in)
         if reason is not None:
             name = f" ({frame.identity})" if frame.identity else ""
-            raise RuntimeError(
+            raise MissingInputError(
                 f"the {kind}{name} cannot be used for {getattr(dataRef, 'dataId', None)}: "
                 f"{reason}; config.do{kind.capitalize()}=True needs one that fits"
             )
@@ -323,13 +323,13 @@ class InputMethods:
         except Exception as error:
             cause = f"{type(error).__name__}: {error}"
             if fallback is None:
-                raise RuntimeError(
+                raise MissingInputError(
                     f"cannot retrieve {datasetType} for {dataId}{self._why(datasetType)} ({cause})"
                 ) from error
             try:
                 found = fetch(dataRef, datasetType, immediate, filter=fallback)
             except Exception as second:
-                raise RuntimeError(
+                raise MissingInputError(
                     f"cannot retrieve {datasetType} for {dataId}{self._why(datasetType)} "
                     f"({cause}), nor with filter {fallback} ({type(second).__name__}: {second})"
                 ) from second

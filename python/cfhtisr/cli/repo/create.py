@@ -25,7 +25,8 @@ def add_parser(commands: Any) -> None:
         "--registry",
         metavar="URL",
         help="where the registry is, such as postgresql://user@host/database (needs the extra "
-        "postgres); default: a file of SQLite in the folder",
+        "postgres; leave the password to ~/.pgpass, the address is kept in the repository); "
+        "default: a file of SQLite in the folder",
     )
     parser.set_defaults(run=run)
 

@@ -1,0 +1,114 @@
+import shutil
+
+import pytest
+
+from cfhtisr import butler as ours
+from cfhtisr.butler import RepositoryError
+from cfhtisr.tasks.run_isr import RunIsrConfig
+from small_nights import certify, night
+
+daf = pytest.importorskip("lsst.daf.butler", reason="needs the extra [butler]")
+
+
+def put(butler, dark=False):
+    config = RunIsrConfig()
+    config.isr.doDark = dark
+    butler.put(config, "runIsr_config")
+
+
+def dark(butler):
+    return butler.get("runIsr_config").isr.doDark
+
+
+def test_for_reading_only(two_eras):
+    butler = ours.open_butler(two_eras)
+    assert len(list(butler.subset("raw"))) == 7
+    assert butler.prepare([next(iter(butler.subset("raw")))])[0].staging is None
+    with pytest.raises(RepositoryError, match="for reading only"):
+        put(butler)
+
+
+def test_a_rerun_on_top_of_another_one(filled):
+    put(ours.open_butler(filled, rerun="first"), dark=True)
+    butler = ours.open_butler(filled, rerun="first:second")
+    assert dark(butler)
+    assert not butler.datasetExists("runIsr_config", write=True)
+    put(butler, dark=False)
+    assert not dark(butler)
+    assert dark(ours.open_butler(filled, rerun="first"))
+
+
+def test_an_output_remembers_its_input(filled):
+    put(ours.open_butler(filled, rerun="first"), dark=True)
+    ours.open_butler(filled, rerun="first:second")
+    assert dark(ours.open_butler(filled, rerun="second"))
+    ours.open_butler(filled, rerun="other")
+    with pytest.raises(RepositoryError, match="was made from rerun/first, it cannot go on from"):
+        ours.open_butler(filled, rerun="other:second")
+    ours.open_butler(filled, rerun="other:second", clobber_output=True)
+
+
+def test_clobbering_removes_the_rerun_and_nothing_else(filled):
+    for name in ("one", "two"):
+        put(ours.open_butler(filled, rerun=name))
+    assert (filled / "rerun/one/config").is_dir()
+    butler = ours.open_butler(filled, rerun="one", clobber_output=True)
+    assert not butler.datasetExists("runIsr_config")
+    assert not (filled / "rerun/one/config").exists()
+    assert ours.open_butler(filled, rerun="two").datasetExists("runIsr_config")
+    assert len(list(butler.subset("raw"))) == 7
+
+
+@pytest.mark.parametrize("name", ["", "a:b:c", ":", "a:", "../a", "a/../b"])
+def test_names_that_are_none(two_eras, name):
+    with pytest.raises(ValueError, match="rerun is"):
+        ours.open_butler(two_eras, rerun=name)
+
+
+def test_an_input_that_is_not_there(two_eras, filled):
+    with pytest.raises(RepositoryError, match="there is no rerun 'no'"):
+        ours.open_butler(filled, rerun="no:yes")
+    with pytest.raises(ValueError, match="exclude each other"):
+        ours.open_butler(two_eras, rerun="a", output="b")
+    with pytest.raises(ValueError, match="needs an output"):
+        ours.open_butler(two_eras, clobber_output=True)
+
+
+def test_an_output_repository_is_made_and_removed(two_eras, tmp_path):
+    out = tmp_path / "out"
+    put(ours.open_butler(two_eras, output=out))
+    assert ours.open_butler(two_eras, output=out).datasetExists("runIsr_config", write=True)
+    fresh = ours.open_butler(two_eras, output=out, clobber_output=True)
+    assert not fresh.datasetExists("runIsr_config")
+    assert fresh.dataRef("raw", filter="i2", ccd=7).get("bias") is not None
+
+
+def test_a_folder_of_other_things_is_never_removed(two_eras, tmp_path):
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(RepositoryError, match="is not removed"):
+        ours.open_butler(two_eras, output=tmp_path, clobber_output=True)
+    assert (tmp_path / "thesis.tex").exists()
+    with pytest.raises(RepositoryError, match="is the input"):
+        ours.open_butler(two_eras, output=two_eras, clobber_output=True)
+    assert (two_eras / "butler.yaml").exists()
+
+
+def test_an_output_of_another_input(two_eras, filled, tmp_path):
+    ours.open_butler(two_eras, output=tmp_path / "out")
+    with pytest.raises(RepositoryError, match="was made from"):
+        ours.open_butler(filled, output=tmp_path / "out")
+
+
+def test_calibrations_of_another_collection_or_repository(filled, empty_repository, tmp_path):
+    other = night(tmp_path, 40, seed=5, only=["bias"])
+    elsewhere = shutil.copytree(empty_repository, tmp_path / "elsewhere")
+    certify(elsewhere, other, ["bias"])
+    usual = ours.open_butler(filled).dataRef("raw", filter="i3", ccd=7).get("bias")
+    own = ours.open_butler(filled, calib=elsewhere).dataRef("raw", filter="i3", ccd=7).get("bias")
+    assert own.identity != usual.identity
+    named = ours.open_butler(filled, calib="MegaPrime/calib").dataRef("raw", filter="i3", ccd=7)
+    assert named.get("bias").identity == usual.identity
+    with pytest.raises(RepositoryError, match="neither a collection"):
+        ours.open_butler(filled, calib="nonsense")
+    with pytest.raises(RepositoryError, match="is no repository"):
+        ours.open_butler(filled, calib=tmp_path)
