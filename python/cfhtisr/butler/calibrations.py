@@ -1,6 +1,6 @@
 """Taking calibrations into a repository, and certifying from when to when they hold."""
 
-__all__ = ["Certified", "certify"]
+__all__ = ["Certified", "certify", "take_in"]
 
 import errno
 import json
@@ -141,13 +141,43 @@ def certify(
             line = f"{path}: {reason}"
         if progress is not None:
             progress(done, len(files), line)
+    take_in(
+        root,
+        found,
+        result,
+        fences=fences,
+        replace=replace,
+        mode=mode,
+        collection=collection,
+        dry_run=dry_run,
+    )
+    return result
+
+
+def take_in(
+    root: str | PathLike[str] | None,
+    found: list[tuple[Described, Rule]],
+    result: Certified,
+    *,
+    fences: Sequence[date] = (),
+    replace: bool = False,
+    mode: str = "direct",
+    collection: str = CALIB,
+    dry_run: bool = False,
+) -> None:
+    """Take files in whose rules are known, and tell ``result``; see `certify`.
+
+    With ``dry_run`` the repository can be None, for one that is not made yet.
+    """
+    if root is None:
+        _Certifier(None, collection, mode, replace).look(found, fences, result)
+        return
     with connect(root, writeable=not dry_run) as butler, explained(root):
         certifier = _Certifier(butler, collection, mode, replace)
         if dry_run:
             certifier.look(found, fences, result)
         elif found or fences:
             certifier.take(found, fences, result)
-    return result
 
 
 def _rule(described: Described, validity: int | None, explicit: Range | None) -> Rule:
@@ -220,8 +250,12 @@ class _Certifier:
                         fresh.append(run)
                         told = self._ordered(rule, described, entries)
                         butler.collections.register(run, doc=told.text())
+                    elif rule.rank is not None:  # the old registry may have changed
+                        butler.registry.setCollectionDocumentation(run, rule.text())
                     self._ingest(described, run, result)
-                    entries = self._entries({each.kind for each, _ in found})
+                    if self._replace:  # the next one may be of the same night
+                        entries = self._entries({each.kind for each, _ in found})
+                entries = self._entries({each.kind for each, _ in found})
                 posts = self._fences() | set(fences)
                 touched = {key for described, _ in found for key in _keys(described)}
                 if set(fences) - self._fences():
@@ -262,24 +296,29 @@ class _Certifier:
     def _entries(self, kinds: set[str]) -> dict[Key, list[Entry]]:
         """Return all calibrations of some kinds that have a rule."""
         found: dict[Key, list[Entry]] = {}
+        if self._butler is None:
+            return found
         registry = self._butler.registry
         for kind in sorted(kinds):
             names = self._butler.collections.query(
                 f"{CALIB}/{kind}/*", collection_types=CollectionType.RUN
             )
-            for run in sorted(names):
-                rule = Rule.of(registry.getCollectionDocumentation(run) or "")
-                if rule is None:
-                    continue
-                for ref in self._butler.query_datasets(kind, run, explain=False, limit=None):
-                    filter_ = ref.dataId.get("physical_filter")
-                    key = (kind, filter_, int(ref.dataId["detector"]))
-                    found.setdefault(key, []).append(Entry(run, rule, ref))
+            told = {run: Rule.of(registry.getCollectionDocumentation(run) or "") for run in names}
+            rules = {run: rule for run, rule in sorted(told.items()) if rule is not None}
+            if not rules:
+                continue
+            refs = self._butler.query_datasets(
+                kind, list(rules), find_first=False, explain=False, limit=None
+            )
+            for ref in sorted(refs, key=lambda ref: ref.run):
+                filter_ = ref.dataId.get("physical_filter")
+                key = (kind, filter_, int(ref.dataId["detector"]))
+                found.setdefault(key, []).append(Entry(ref.run, rules[ref.run], ref))
         return found
 
     def _fences(self) -> set[date]:
         text = ""
-        if has_collection(self._butler, self._collection):
+        if self._butler is not None and has_collection(self._butler, self._collection):
             text = self._butler.registry.getCollectionDocumentation(self._collection) or ""
         try:
             told = {date.fromisoformat(each) for each in json.loads(text)["fences"]}
