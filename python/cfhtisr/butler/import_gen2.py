@@ -225,7 +225,8 @@ def _rules(
         line = ""
         try:
             described = describe(path, kind)
-            for number, each in enumerate(_apart(several), 1):
+            good = [each for each in several if _is_of_filter(described, each, result)]
+            for number, each in enumerate(_apart(good), 1):
                 found.append(_with_rule(described, each, number))
         except _REFUSED as error:
             reason = _reason(error, path)
@@ -236,8 +237,17 @@ def _rules(
     return found
 
 
+def _is_of_filter(described: Described, listed: Listed, result: Imported) -> bool:
+    own, wanted = described.physical_filter, lookup(listed.filter)
+    if own is None or wanted is None or wanted.name == own:
+        return True
+    reason = f"FILTER is {own}, the registry says {listed.filter}"
+    result.calibrations.failed.append((described.path, reason))
+    return False
+
+
 def _apart(several: Iterable[Listed]) -> list[Listed]:
-    """Return the entries of a file that differ in more than when they were registered."""
+    """Return the entries of a file that differ in when or for what they hold, each the last."""
     last: dict[Listed, Listed] = {}
     for each in sorted(several, key=lambda each: (each.version, each.registered)):
         last[replace(each, version=0, registered=datetime.min, filter="")] = each
@@ -245,9 +255,6 @@ def _apart(several: Iterable[Listed]) -> list[Listed]:
 
 
 def _with_rule(described: Described, listed: Listed, number: int) -> tuple[Described, Rule]:
-    own, wanted = described.physical_filter, lookup(listed.filter)
-    if own is not None and wanted is not None and wanted.name != own:
-        raise ValueError(f"FILTER is {own}, the registry says {listed.filter}")
     ccds = _ccds(described, listed)
     # What it is called in the registry tells files of one name in several folders apart.
     stem = _NO_NAME.sub("_", _SUFFIX.sub("", listed.listed)).strip("._") or described.stem
