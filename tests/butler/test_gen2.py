@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cfhtisr.butler.errors import RepositoryError
-from cfhtisr.butler.gen2_registry import calibrations, existing, raws, roots
+from cfhtisr.butler.gen2_registry import calibrations, existing, raws
+from cfhtisr.butler.gen2_roots import roots
 from cfhtisr.butler.gen2_times import shift_of, validity
 from cfhtisr.butler.validity import Range
 from gen2_samples import add_calibration, add_raw, database
@@ -63,6 +64,26 @@ def test_what_a_repository_stands_on_is_read_too(tmp_path):
     (base / "_parent").symlink_to("../top")  # a ring
     assert roots(top) == [top, middle, base]
     assert [each.path for each in raws(roots(top), [])] == [place, other]
+
+
+def test_parents_of_the_later_kind_are_read_and_nothing_is_made_of_them(tmp_path):
+    base, side, top = (tmp_path / name for name in ("base", "side", "top"))
+    for folder in (base, side, top):
+        folder.mkdir()
+    (top / "repositoryCfg.yaml").write_text(
+        "!RepositoryCfg_v1\n"
+        "_mapper: !!python/name:lsst.obs.cfht.MegacamMapper ''\n"
+        "_mapperArgs: !!python/object/apply:os.system ['exit 1']\n"
+        "_parents:\n"
+        "- ../base\n"
+        f"- !RepositoryCfg_v1 {{_root: 'file://{side}', _parents: []}}\n"
+        "- ../gone\n- 5\n"
+        "_root: null\n"
+    )
+    assert roots(top) == [top, base, side]
+    (base / "repositoryCfg.yaml").write_text("_parents: [")
+    with pytest.raises(RepositoryError, match=r"base/repositoryCfg\.yaml: cannot be read"):
+        roots(top)
 
 
 def test_rows_without_a_number_are_told_of(tmp_path):

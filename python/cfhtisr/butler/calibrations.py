@@ -3,6 +3,7 @@
 __all__ = ["Certified", "certify", "take_in"]
 
 import errno
+import functools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -425,6 +426,7 @@ def _tabulate(held: dict[Key, list[tuple[Entry, Range]]], result: Certified) -> 
     result.table = [(*row, number) for row, number in rows]
 
 
+@functools.lru_cache(maxsize=4096)  # the same for all CCDs of a file
 def _timespan(each: Range) -> Any:
     from astropy.time import Time
 

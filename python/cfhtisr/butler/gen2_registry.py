@@ -8,11 +8,9 @@ __all__ = [
     "calibrations",
     "existing",
     "raws",
-    "roots",
 ]
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -35,7 +33,6 @@ Problems = list[tuple[str, str]]
 """What cannot be taken over, and why."""
 
 _TABLES = ("bias", "dark", "flat", "fringe")
-_PARENT = "_parent"
 _COMPRESSED = ("", ".gz", ".fz")
 # The names of tables and columns are from here, never from a file.
 _RAW = ("visit", "runId", "object", "date", "filter")
@@ -98,27 +95,6 @@ class Listed:
     extensions: frozenset[int] | None = None
 
 
-def roots(old: str | os.PathLike[str]) -> list[Path]:
-    """Return the folder of a repository, and those that it stands on (``_parent``).
-
-    Raises
-    ------
-    RepositoryError
-        If there is no such folder.
-    """
-    folder = Path(old).absolute()
-    if not folder.is_dir():
-        raise RepositoryError(f"{folder}: there is no such folder, wanted a repository")
-    found: list[Path] = []
-    seen = set()
-    while folder.is_dir() and os.path.realpath(folder) not in seen:
-        seen.add(os.path.realpath(folder))
-        found.append(folder)
-        # Resolved, lest the paths of files lead through all that stands on them.
-        folder = Path(os.path.realpath(folder / _PARENT))
-    return found
-
-
 def existing(folder: Path, name: str) -> Path | None:
     """Return a file of a folder, plain or compressed as the second generation looked for it."""
     for suffix in _COMPRESSED:
@@ -137,7 +113,7 @@ def raws(folders: Sequence[Path], problems: Problems) -> list[OldRaw]:
     Parameters
     ----------
     folders : sequence of pathlib.Path
-        As `roots` gives them.
+        As `cfhtisr.butler.gen2_roots.roots` gives them.
     problems : list of (str, str)
         Rows that make no sense are added to it.
 

@@ -22,8 +22,8 @@ from cfhtisr.butler.gen2_registry import (
     Problems,
     calibrations,
     raws,
-    roots,
 )
+from cfhtisr.butler.gen2_roots import roots
 from cfhtisr.butler.names import RAW_RUN
 from cfhtisr.butler.raw_files import Ingested, ingest
 from cfhtisr.butler.records import describe as describe_raw
