@@ -3,6 +3,7 @@
 __all__ = ["Certified", "certify", "take_in"]
 
 import errno
+import filecmp
 import functools
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -244,19 +245,20 @@ class _Certifier:
         fresh: list[str] = []
         try:
             with butler.transaction():
-                entries = self._entries({described.kind for described, _ in found})
+                kinds = {described.kind for described, _ in found}
+                entries = self._entries(kinds) if self._replace else {}
                 for described, rule in found:
                     run = self._run(described)
+                    told = self._ordered(rule, described, entries)
                     if not has_collection(butler, run):
                         fresh.append(run)
-                        told = self._ordered(rule, described, entries)
                         butler.collections.register(run, doc=told.text())
+                        for key in _keys(described):
+                            entries.setdefault(key, []).append(Entry(run, told, None))
                     elif rule.rank is not None:  # the old registry may have changed
                         butler.registry.setCollectionDocumentation(run, rule.text())
                     self._ingest(described, run, result)
-                    if self._replace:  # the next one may be of the same night
-                        entries = self._entries({each.kind for each, _ in found})
-                entries = self._entries({each.kind for each, _ in found})
+                entries = self._entries(kinds)
                 posts = self._fences() | set(fences)
                 touched = {key for described, _ in found for key in _keys(described)}
                 if set(fences) - self._fences():
@@ -304,17 +306,18 @@ class _Certifier:
             names = self._butler.collections.query(
                 f"{CALIB}/{kind}/*", collection_types=CollectionType.RUN
             )
-            told = {run: Rule.of(registry.getCollectionDocumentation(run) or "") for run in names}
-            rules = {run: rule for run, rule in sorted(told.items()) if rule is not None}
-            if not rules:
+            rules = {run: Rule.of(registry.getCollectionDocumentation(run) or "") for run in names}
+            runs = [run for run in sorted(names) if rules[run] is not None]
+            if not runs:
                 continue
-            refs = self._butler.query_datasets(
-                kind, list(rules), find_first=False, explain=False, limit=None
-            )
-            for ref in sorted(refs, key=lambda ref: ref.run):
+            for ref in self._butler.query_datasets(
+                kind, runs, find_first=False, explain=False, limit=None
+            ):
+                rule = rules[ref.run]
+                assert rule is not None
                 filter_ = ref.dataId.get("physical_filter")
                 key = (kind, filter_, int(ref.dataId["detector"]))
-                found.setdefault(key, []).append(Entry(ref.run, rules[ref.run], ref))
+                found.setdefault(key, []).append(Entry(ref.run, rule, ref))
         return found
 
     def _fences(self) -> set[date]:
@@ -362,10 +365,10 @@ class _Certifier:
 
     def _same_file(self, ref: Any, described: Described) -> None:
         """Refuse another file of the name and night of one that is there."""
-        import filecmp
-
         path = Path(self._butler.getURI(ref).ospath)
-        if path.exists() and not filecmp.cmp(path, described.path, shallow=False):
+        if not path.exists() or path.samefile(described.path):
+            return
+        if not filecmp.cmp(path, described.path, shallow=False):
             raise RepositoryError(
                 f"{described.path}: {path} of the same name and night is in the repository, and "
                 "differs; give it another name, and --replace"

@@ -1,0 +1,227 @@
+"""Calibrations in a repository: taken in, certified, certified anew."""
+
+import shutil
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+from astropy.io import fits
+
+from cfhtisr import read_raw
+from cfhtisr.butler.validity import Range
+from cfhtisr.cli.main import main
+from cfhtisr.simulate.files import exposure
+from small_nights import SMALL
+from small_sets import edited
+
+pytest.importorskip("lsst.daf.butler", reason="needs the extra [butler]")
+
+from cfhtisr.butler import calibrations, ingest, open_butler
+from cfhtisr.butler.calibration_files import describe
+from cfhtisr.butler.calibrations import certify
+from cfhtisr.butler.errors import RepositoryError
+
+CCDS = (3, 30)
+KINDS = ("bias", "dark", "flat", "fringe", "defects")
+
+
+@pytest.fixture(scope="module")
+def epochs(tmp_path_factory):
+    """Simulate calibrations of three nights, the last of another era, and a raw of each."""
+    found = {}
+    for seed, day, n_ccd in ((1, "2008-03-01", 36), (2, "2008-03-11", 36), (3, "2016-05-12", 40)):
+        folder = tmp_path_factory.mktemp(day)
+        more = {"seed": seed, "date": day, "n_ccd": n_ccd, "only": ("raw", *KINDS)}
+        found[day] = exposure(folder, ccds=CCDS, **SMALL, **more)
+    return found
+
+
+def masters(files, kinds=KINDS):
+    return [files.paths[kind] for kind in kinds]
+
+
+def rows(result):
+    return [(row[0], row[2], str(row[3]), row[4]) for row in result.table]
+
+
+def test_every_night_gets_the_nearest_calibrations_of_its_era(repository, epochs):
+    first, second, third = epochs.values()
+    ingest(repository, [files.raw for files in epochs.values()])
+    # one after the other, so that those before are certified anew
+    one = certify(repository, masters(second))
+    assert (len(one.files), one.datasets, one.failed) == (5, 10, [])
+    certify(repository, masters(third))
+    result = certify(repository, masters(first))
+    assert [row for row in rows(result) if row[0] in ("bias", "defects")] == [
+        ("bias", first.bias.name, "[... to 2008-03-07)", 2),
+        ("bias", second.bias.name, "[2008-03-07 to 2015-01-01)", 2),
+        ("bias", third.bias.name, "[2015-01-01 to ...)", 2),
+        ("defects", first.defects.name, "[2008-03-01 to 2008-03-11)", 2),
+        ("defects", second.defects.name, "[2008-03-11 to 2015-01-01)", 2),
+        ("defects", third.defects.name, "[2016-05-12 to ...)", 2),
+    ]
+    butler = open_butler(repository)
+    for files in epochs.values():
+        for ref in butler.subset("raw", dataId={"visit": files.settings.obsid}):
+            for kind in KINDS:
+                assert ref.get(kind).identity.startswith(files.paths[kind].name)
+    again = certify(repository, masters(first))
+    assert (again.files, len(again.there), again.failed) == ([], 5, [])
+    assert rows(again) == rows(result)
+
+
+def test_a_dry_run_tells_the_same_and_changes_nothing(repository, epochs):
+    first, second, _ = epochs.values()
+    certify(repository, masters(first))
+    before = (repository / "gen3.sqlite3").read_bytes()
+    told = certify(repository, masters(second), dry_run=True)
+    assert (repository / "gen3.sqlite3").read_bytes() == before
+    done = certify(repository, masters(second))
+    assert (rows(done), done.files, done.datasets) == (rows(told), told.files, told.datasets)
+
+
+def test_days_ranges_and_fences(repository, epochs):
+    first, second, _ = epochs.values()
+    result = certify(repository, masters(first, ["bias"]), validity=2)
+    assert rows(result) == [("bias", first.bias.name, "[2008-02-28 to 2008-03-04)", 2)]
+    span = Range(datetime(2008, 3, 3), datetime(2008, 3, 5))
+    result = certify(repository, masters(second, ["bias"]), explicit=span)
+    assert rows(result) == [
+        ("bias", first.bias.name, "[2008-02-28 to 2008-03-03)", 2),
+        ("bias", second.bias.name, "[2008-03-03 to 2008-03-05)", 2),
+    ]
+    other = shutil.copy(second.bias, repository.parent / "other.fits.fz")
+    with pytest.raises(RepositoryError, match="which overlap"):
+        certify(repository, [other], explicit=Range(datetime(2008, 3, 4), None))
+    # nothing of the refused one is left, and it can come in otherwise
+    assert certify(repository, [other], explicit=Range(span.end, None)).datasets == 2
+    certify(repository, masters(first, ["flat"]))
+    result = certify(repository, masters(second, ["flat"]), fences=[date(2008, 3, 5)])
+    assert [row[2] for row in rows(result) if row[0] == "flat"] == [
+        "[... to 2008-03-05)",
+        "[2008-03-05 to 2015-01-01)",
+    ]
+    # the fence stays
+    result = certify(repository, masters(second, ["dark"]))
+    assert rows(result) == [("dark", second.dark.name, "[2008-03-05 to 2015-01-01)", 2)]
+
+
+def test_files_of_one_ccd_and_replacements_of_a_night(repository, epochs, tmp_path):
+    first = epochs["2008-03-01"]
+    folder = tmp_path / "masters"
+    folder.mkdir()
+    for ccd in CCDS:
+        edited(first.bias, folder / f"bias-ccd{ccd:02d}.fits.fz", ccds=(f"ccd{ccd:02d}",))
+    result = certify(repository, [folder])
+    assert (len(result.files), result.datasets) == (2, 2)
+    assert [row[:3] for row in rows(result)] == [
+        ("bias", f"bias-ccd{CCDS[0]:02d}.fits.fz", "[... to 2015-01-01)")
+    ]
+    new = shutil.copy(first.bias, tmp_path / "better.fits.fz")
+    with pytest.raises(RepositoryError, match=r"are both of 2008-03-01; --replace"):
+        certify(repository, [new])
+    result = certify(repository, [new], replace=True)
+    assert rows(result) == [("bias", "better.fits.fz", "[... to 2015-01-01)", 2)]
+
+
+def test_products_serve_as_masters(repository, epochs, tmp_path):
+    frame = read_raw(epochs["2008-03-01"].flat, 3, processed=True)
+    path = tmp_path / "flat-ccd03.fits"
+    frame.write(path)
+    found = describe(path)
+    assert (found.kind, found.ccds, found.physical_filter) == ("flat", (3,), "i.MP9702")
+    assert found.taken == date(2008, 3, 1)
+    assert certify(repository, [path]).datasets == 1
+
+
+@pytest.mark.parametrize("mode", ["copy", "link", "hardlink", "move"])
+def test_files_can_come_into_the_repository(repository, epochs, tmp_path, mode):
+    path = shutil.copy(epochs["2008-03-01"].bias, tmp_path / "bias.fits.fz")
+    ingest(repository, [epochs["2008-03-01"].raw])
+    certify(repository, [path], mode=mode)
+    assert Path(path).exists() == (mode != "move")
+    butler = open_butler(repository)
+    ref = next(iter(butler.subset("raw", dataId={"ccd": 3})))
+    assert ref.get("bias").detector.name == "ccd03"
+    inside = list((repository / "MegaPrime" / "calib").rglob("bias*.fits.fz"))
+    assert len(inside) == 1
+
+
+def test_what_is_no_calibration_is_listed_and_the_rest_is_taken_in(
+    repository, epochs, tmp_path, capsys
+):
+    first = epochs["2008-03-01"]
+    cards = {"FILTER": "filter_name", "FILTERID": 9999}
+    nameless = edited(first.flat, tmp_path / "nofilter.fits.fz", **cards)
+    (tmp_path / "cut.fits.fz").write_bytes(first.bias.read_bytes()[:9000])
+    single = exposure(tmp_path / "b", ccds=CCDS, **SMALL, kind="b", n_ccd=36, only=("raw",)).raw
+    given = [
+        first.raw,
+        nameless,
+        tmp_path / "cut.fits.fz",
+        single,
+        tmp_path / "no.fits",
+        first.dark,
+    ]
+    status = main(["repo", "ingest-calibs", str(repository), *map(str, given)])
+    told = capsys.readouterr()
+    assert status == 1
+    assert "1 files taken in (2 CCDs), 0 were there, 5 failed" in told.out
+    for text in (
+        "OBSTYPE is 'OBJECT', wanted a calibration",
+        "wanted a filter of MegaCam for a flat",
+        "cut.fits.fz",
+        "is a raw exposure of kind bias, wanted a master made of many",
+        "No such file",
+    ):
+        assert text in told.err
+    assert main(["repo", "ingest-calibs", str(repository), str(tmp_path / "b" / "none")]) == 1
+
+
+def test_masters_without_a_night_need_one(repository, epochs, tmp_path):
+    with fits.open(epochs["2008-03-01"].bias, disable_image_compression=True) as hdus:
+        for hdu in hdus:
+            for card in ("MJD-OBS", "MJDATE", "DATE-OBS", "CHECKSUM", "DATASUM"):
+                hdu.header.remove(card, ignore_missing=True)
+        hdus.writeto(tmp_path / "bias.fits.fz")
+    result = certify(repository, [tmp_path / "bias.fits.fz"])
+    assert "give the night with --date" in result.failed[0][1]
+    result = certify(repository, [tmp_path / "bias.fits.fz"], taken=date(2008, 3, 1))
+    assert rows(result) == [("bias", "bias.fits.fz", "[... to 2015-01-01)", 2)]
+
+
+def test_a_failure_leaves_the_repository_as_it_was(repository, epochs, monkeypatch):
+    first, second, _ = epochs.values()
+    ingest(repository, [first.raw])
+    certify(repository, masters(first))
+
+    def fail(self, held):
+        original(self, held)
+        raise OSError("the disk is full")
+
+    original = calibrations._Certifier._apply
+    monkeypatch.setattr(calibrations._Certifier, "_apply", fail)
+    with pytest.raises(OSError, match="the disk is full"):
+        certify(repository, masters(second))
+    monkeypatch.undo()
+    assert len(certify(repository, masters(first)).there) == 5
+    assert certify(repository, masters(second)).datasets == 10
+    butler = open_butler(repository)
+    ref = next(iter(butler.subset("raw")))
+    assert ref.get("bias").identity.startswith(first.bias.name)
+
+
+def test_arguments_are_checked(repository, epochs):
+    path = epochs["2008-03-01"].bias
+    for options, text in (
+        ({"mode": "steal"}, "mode is 'steal'"),
+        ({"kind": "raw"}, "kind is 'raw'"),
+        ({"validity": -1}, "validity is -1"),
+        ({"validity": 1, "explicit": Range()}, "exclude each other"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            certify(repository, [path], **options)
+    for words in (["--validity", "x"], ["--date", "x"]):
+        with pytest.raises(SystemExit):
+            main(["repo", "ingest-calibs", str(repository), str(path), *words])
+    assert main(["repo", "ingest-calibs", str(repository), str(path), "--begin", "soon"]) == 1
