@@ -9,9 +9,9 @@ from typing import Any
 
 _DESCRIPTION = """\
 Take what a repository of LSST's second generation has into a new one: exposures (table raw of
-registry.sqlite3) and bias, dark, flat and fringe frames (calibRegistry.sqlite3), of those that it
-stands on (_parent) too. OLD is only read, and its files stay where they are, so it must stay, too.
-NEW is made if it is not there; a repeat takes in what is new.
+registry.sqlite3), those of the repositories that it stands on (_parent) too, and bias, dark, flat
+and fringe frames (the first calibRegistry.sqlite3 among them). OLD is only read, and its files stay
+where they are, so it must stay, too. NEW is made if it is not there; a repeat takes in what is new.
 
 Calibrations hold when the old registry says; an end that is a bare day means the whole of that day.
 Where several hold, the highest version does, and of these the one registered last. None holds
