@@ -16,9 +16,10 @@ from small_sets import edited
 
 pytest.importorskip("lsst.daf.butler", reason="needs the extra [butler]")
 
-from cfhtisr.butler import calibrations, ingest, open_butler
+from cfhtisr.butler import ingest, open_butler
 from cfhtisr.butler.calibration_files import describe
 from cfhtisr.butler.calibrations import certify
+from cfhtisr.butler.certifier import Certifier
 from cfhtisr.butler.errors import RepositoryError
 
 CCDS = (3, 30)
@@ -199,8 +200,8 @@ def test_a_failure_leaves_the_repository_as_it_was(repository, epochs, monkeypat
         original(self, held)
         raise OSError("the disk is full")
 
-    original = calibrations._Certifier._apply
-    monkeypatch.setattr(calibrations._Certifier, "_apply", fail)
+    original = Certifier._apply
+    monkeypatch.setattr(Certifier, "_apply", fail)
     with pytest.raises(OSError, match="the disk is full"):
         certify(repository, masters(second))
     monkeypatch.undo()

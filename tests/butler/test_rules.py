@@ -39,6 +39,7 @@ def rules_of(draw):
         explicit,
         draw(st.floats(0, 1e6)),
         draw(st.integers(0, 9)),
+        draw(st.none() | st.tuples(st.integers(0, 9), st.text(max_size=20))),
     )
 
 
@@ -82,6 +83,31 @@ def test_explicit_ranges_stand_and_others_give_way():
     wanted = r"bias of ccd07: stated is to hold \[2008-03-01 to 2008-03-03\) and other"
     with pytest.raises(RepositoryError, match=wanted + r" \[2008-03-02 to \.\.\.\), which overlap"):
         told(BIAS, stated, other)
+
+
+def test_of_the_ranges_in_old_registries_the_highest_rank_holds():
+    def listed(name, begin, end, *rank):
+        held = Range(datetime(2008, 3, begin), datetime(2008, 3, end))
+        return Rule(name, None, None, held, rank=rank)
+
+    old = listed("old", 1, 20, 0, "2009")
+    late = listed("late", 5, 10, 0, "2010")
+    good = listed("good", 8, 12, 1, "2008")
+    assert told(BIAS, old, late, good) == [
+        ("good", "[2008-03-08 to 2008-03-12)"),
+        ("late", "[2008-03-05 to 2008-03-08)"),
+        ("old", "[2008-03-01 to 2008-03-05)"),
+        ("old", "[2008-03-12 to 2008-03-20)"),
+    ]
+    mine = Rule("mine", None, None, Range(datetime(2008, 3, 1), datetime(2008, 3, 11)))
+    near = Rule("near", date(2008, 3, 15))
+    assert told(BIAS, old, late, good, mine, near) == [
+        ("good", "[2008-03-11 to 2008-03-12)"),
+        ("mine", "[2008-03-01 to 2008-03-11)"),
+        ("near", "[... to 2008-03-01)"),
+        ("near", "[2008-03-20 to 2015-01-01)"),
+        ("old", "[2008-03-12 to 2008-03-20)"),
+    ]
 
 
 def test_of_one_night_the_longer_dark_or_the_replacement_holds():

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from cfhtisr.butler.errors import RepositoryError
-from cfhtisr.butler.validity import Range, nearest, until_superseded
+from cfhtisr.butler.validity import Claim, Range, nearest, settled, until_superseded
 
 DATED = ("bias", "dark", "flat", "fringe")
 """Kinds of which the nearest in time holds; others hold until they are superseded."""
@@ -34,6 +34,9 @@ class Rule:
         [s]; of two darks of one night the longer one holds.
     order : int
         Of two of one night, after ``replace``, the later holds.
+    rank : tuple of int and str, or None
+        Version and time of registration of one that an old registry lists. Their explicit
+        ranges may overlap, that of the highest rank holds; other explicit ranges go first.
     """
 
     file: str
@@ -42,6 +45,7 @@ class Rule:
     explicit: Range | None = None
     dark_time: float = 0.0
     order: int = 0
+    rank: tuple[int, str] | None = None
 
     def text(self) -> str:
         """Return the rule as JSON."""
@@ -57,6 +61,7 @@ class Rule:
                 "explicit": explicit,
                 "dark_time": self.dark_time,
                 "order": self.order,
+                "rank": self.rank,
             }
         )
 
@@ -68,7 +73,7 @@ class Rule:
             ends = facts["explicit"]
             if ends is not None:
                 ends = Range(*(None if e is None else datetime.fromisoformat(e) for e in ends))
-            taken = facts["taken"]
+            taken, rank = facts["taken"], facts.get("rank")
             return cls(
                 str(facts["file"]),
                 None if taken is None else date.fromisoformat(taken),
@@ -76,8 +81,9 @@ class Rule:
                 ends,
                 float(facts["dark_time"]),
                 int(facts["order"]),
+                None if rank is None else (int(rank[0]), str(rank[1])),
             )
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError):
             return None
 
 
@@ -103,7 +109,8 @@ def held(key: Key, entries: Sequence[Entry], fences: Iterable[date]) -> list[tup
         If that is not determined.
     """
     kind, _, ccd = key
-    explicit = [(entry, entry.rule.explicit) for entry in entries if entry.rule.explicit]
+    given = [(entry, entry.rule.explicit) for entry in entries if entry.rule.explicit]
+    explicit = [(entry, each) for entry, each in given if entry.rule.rank is None]
     stated = sorted(explicit, key=lambda pair: pair[1].begin or datetime.min)
     for (first, one), (second, other) in pairwise(stated):
         if one.overlaps(other):
@@ -111,6 +118,13 @@ def held(key: Key, entries: Sequence[Entry], fences: Iterable[date]) -> list[tup
                 f"{kind} of ccd{ccd:02d}: {first.rule.file} is to hold {one} and "
                 f"{second.rule.file} {other}, which overlap"
             )
+    listed = settled(
+        Claim(entry, each, (*entry.rule.rank, entry.rule.file, entry.run))
+        for entry, each in given
+        if entry.rule.rank is not None
+    )
+    stood = [each for _, each in explicit]
+    explicit += [(entry, piece) for entry, each in listed for piece in each.without(stood)]
     dated = [entry for entry in entries if entry.rule.explicit is None]
     chosen: dict[date, Entry] = {}
     for entry in sorted(dated, key=lambda entry: (entry.rule.order, entry.rule.dark_time)):

@@ -10,7 +10,9 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T", bound=Hashable)
 
 ERA_FENCES = (date(2015, 1, 1),)
 """Days over which no calibration reaches: the first of the camera with 40 CCDs."""
@@ -178,7 +180,7 @@ def until_superseded(days: Sequence[date], fences: Iterable[date] = ()) -> list[
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claim(Generic[T]):
     """A calibration that says from when to when it holds.
 
     Parameters
@@ -192,12 +194,12 @@ class Claim:
         name).
     """
 
-    item: Hashable
+    item: T
     range: Range
     rank: tuple[Any, ...]
 
 
-def settled(claims: Iterable[Claim]) -> list[tuple[Hashable, Range]]:
+def settled(claims: Iterable[Claim[T]]) -> list[tuple[T, Range]]:
     """Return ranges without overlaps: where several calibrations hold, that of highest rank.
 
     Of one that loses only what is left of its range holds, which can be several pieces or none.
@@ -207,7 +209,7 @@ def settled(claims: Iterable[Claim]) -> list[tuple[Hashable, Range]]:
     ranges : list of (item, Range)
         In the order of time.
     """
-    taken: list[tuple[Hashable, Range]] = []
+    taken: list[tuple[T, Range]] = []
     for claim in sorted(claims, key=lambda claim: claim.rank, reverse=True):
         left = claim.range.without([each for _, each in taken])
         taken += [(claim.item, piece) for piece in left]
