@@ -69,6 +69,17 @@ class CalibrationPaths:
         """Return the paths that are not None."""
         return [path for field in fields(self) for path in self.of(field.name)]
 
+    def absolute(self) -> "CalibrationPaths":
+        """Return the paths as a process in another folder can read them."""
+        paths: dict[str, Any] = {
+            each.name: tuple(path.absolute() for path in self.of(each.name))
+            for each in fields(self)
+        }
+        several = {name: found for name, found in paths.items() if len(found) > 1}
+        return CalibrationPaths(
+            **{name: found[0] if found else None for name, found in paths.items()} | several
+        )
+
     def check(self) -> None:
         """Refuse paths at which there is nothing.
 

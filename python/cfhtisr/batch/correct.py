@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,16 @@ class Plan:
                 raise UnknownChoiceError(
                     f"{name} is {getattr(self, name)!r}, wanted one of {', '.join(choices)}"
                 )
+
+    def absolute(self) -> "Plan":
+        """Return the plan as a process in another folder can carry it out."""
+        return replace(
+            self, output=self.output.absolute(), calibrations=self.calibrations.absolute()
+        )
+
+    def inputs(self) -> list[Path]:
+        """Return the paths of the calibrations."""
+        return self.calibrations.given()
 
     def product(self, raw: Path, ccd: int | None = None) -> Path:
         """Return the path of the product of a CCD, or of the whole mosaic."""

@@ -5,6 +5,7 @@ __all__ = ["run"]
 import errno
 import logging
 import os
+import platform
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
@@ -32,6 +33,10 @@ class _Unit:
 
     raws: tuple[tuple[Path, int], ...]  # with the number of CCDs in their era
     ccds: tuple[int, ...]
+
+    def absolute(self) -> "_Unit":
+        """Return the unit as a process in another folder can read it."""
+        return _Unit(tuple((path.absolute(), n_ccd) for path, n_ccd in self.raws), self.ccds)
 
 
 def run(
@@ -61,7 +66,8 @@ def run(
         Threads of all processes together; each gets its share. The default is what
         `cfhtisr.get_num_threads` says.
     executor : concurrent.futures.Executor, optional
-        Where to work instead of processes of our own.
+        Where to work instead of processes of our own: any; paths must mean the same there.
+        Threads do not multiply, see `cfhtisr.pipe.processes.in_executor`.
     progress : callable, optional
         Called with each `Outcome` as it comes.
     started : callable, optional
@@ -208,7 +214,9 @@ def _outcomes(
     lanes: int,
 ) -> Iterator[Outcome]:
     if executor is not None:
-        with closing(in_executor(executor, partial(_work_alone, plan), units)) as results:
+        work_alone = partial(_work_alone, plan.absolute())
+        units = [unit.absolute() for unit in units]
+        with closing(in_executor(executor, work_alone, units, threads=threads)) as results:
             yield from _told(results, units)
     elif jobs == 1 or len(units) < 2:
         yield from _work_here(plan, units, threads, lanes)
@@ -268,6 +276,11 @@ def _work(worker: Worker, plan: Plan, unit: _Unit) -> Iterator[Outcome]:
 
 def _work_alone(plan: Plan, unit: _Unit) -> list[Outcome]:
     """Work in an executor of the caller's, of which we know neither process nor thread."""
+    blind = [path for path in (*plan.inputs(), *(raw for raw, _ in unit.raws)) if not path.exists()]
+    if not plan.output.is_dir():
+        blind.insert(0, plan.output)
+    if blind:
+        return _lost(unit, f"the worker on {platform.node()} does not see {blind[0]}")
     worker = Worker(plan)
     try:
         return list(_work(worker, plan, unit))

@@ -87,7 +87,7 @@ def _run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("cfhtisr: interrupted; what was finished is kept", file=sys.stderr)
         return 130
-    except (OSError, ValueError, LookupError, RuntimeError, MemoryError) as error:
+    except (OSError, ValueError, LookupError, RuntimeError, MemoryError, ImportError) as error:
         if options.verbose > 1:
             raise
         text = error.args[0] if isinstance(error, KeyError) and error.args else error

@@ -3,6 +3,7 @@
 __all__ = ["add_parser"]
 
 import argparse
+import contextlib
 import itertools
 import math
 import statistics
@@ -16,6 +17,8 @@ from cfhtisr.cli._ccds import ccd_list
 from cfhtisr.cli.arguments import add_configuration, positive, positive_number, size
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from cfhtisr.batch import Outcome, Report
 
 _MOST_WARNINGS = 10
@@ -122,6 +125,18 @@ def add_parser(commands: Any) -> None:
         metavar="SIZE",
         help="of each process, such as 2G; fewer CCDs are then worked on at a time",
     )
+    group.add_argument(
+        "--executor",
+        choices=["processes", "dask"],
+        default="processes",
+        help="where to work: -j processes of this machine, or a cluster of dask.distributed, whose "
+        "workers see the same files (needs the extra dask)",
+    )
+    group.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of the cluster, such as tcp://10.0.0.1:8786, for --executor dask",
+    )
     parser.set_defaults(run=run)
 
 
@@ -133,6 +148,7 @@ def run(options: argparse.Namespace) -> int:
     from cfhtisr.cli.settings import configuration, match_calibrations, validate
     from cfhtisr.io.atomic import AtomicFile
 
+    _check_executor(options)
     paths = batch.CalibrationPaths(
         options.bias,
         options.dark,
@@ -165,7 +181,7 @@ def run(options: argparse.Namespace) -> int:
     if options.report is not None:
         _check_report(options.report, options.raws)
     totals: list[int] = []
-    with progress("correcting") as tell:
+    with _executor(options) as executor, progress("correcting") as tell:
         done = itertools.count(1)
         report = batch.run(
             options.raws,
@@ -173,6 +189,7 @@ def run(options: argparse.Namespace) -> int:
             options.ccd,
             jobs=options.jobs,
             threads=options.threads,
+            executor=executor,
             started=totals.append,
             progress=lambda outcome: tell(next(done), totals[0], _line(outcome)),
         )
@@ -181,6 +198,31 @@ def run(options: argparse.Namespace) -> int:
         with AtomicFile(options.report, overwrite=True) as file:
             file.write(f"{report.to_json()}\n".encode())
     return status
+
+
+@contextlib.contextmanager
+def _executor(options: argparse.Namespace) -> Iterator["Executor | None"]:
+    """Yield where to work; None for this machine."""
+    if options.executor == "processes":
+        yield None
+        return
+    from cfhtisr.batch.executors import dask
+
+    with dask(options.scheduler) as executor:
+        yield executor
+
+
+def _check_executor(options: argparse.Namespace) -> None:
+    """Refuse what contradicts itself."""
+    far = options.executor != "processes"
+    if far and not options.scheduler:
+        raise ValueError("--executor dask needs the address of its scheduler: --scheduler ADDRESS")
+    if options.scheduler and not far:
+        raise ValueError("--scheduler is given, but not --executor dask")
+    if far and (options.jobs != 1 or options.threads is not None):
+        raise ValueError(
+            "--jobs and --threads are for this machine; the workers of a cluster have theirs"
+        )
 
 
 def _check_report(path: Path, raws: list[Path]) -> None:

@@ -23,11 +23,13 @@ from concurrent.futures import (
     Executor,
     Future,
     ProcessPoolExecutor,
+    ThreadPoolExecutor,
     as_completed,
     wait,
 )
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.synchronize import Event
 from typing import Any
 
@@ -146,9 +148,14 @@ def in_executor(
     function: Callable[[Any], Any],
     items: Sequence[Any],
     *,
+    threads: int | None = None,
     timeout: float | None = None,
 ) -> Generator[Result, None, None]:
     """Call a function for each item in an executor of the caller's, which is left open.
+
+    Thread counts do not multiply. Threads of this process share its threads; each process of a
+    `ProcessPoolExecutor` gets its part of them, and keeps to it from then on; elsewhere, where
+    nobody knows how much works side by side, a call uses one.
 
     Parameters
     ----------
@@ -158,6 +165,9 @@ def in_executor(
         Sent with each item, and called with it.
     items : sequence
         What is worked on.
+    threads : int, optional
+        Threads of all processes of a `ProcessPoolExecutor` together. The default is what
+        `cfhtisr.get_num_threads` says.
     timeout : float, optional
         Longest time for all items together [s]; then what has not begun is cancelled.
 
@@ -174,8 +184,9 @@ def in_executor(
     deadline = None if timeout is None else time.monotonic() + timeout
     futures: dict[Future[Any], int] = {}
     broken: dict[int, Exception] = {}
+    work = partial(_with_threads, _share(executor, threads), function)
     try:
-        _submit(executor, function, dict(enumerate(items)), futures, broken)
+        _submit(executor, work, dict(enumerate(items)), futures, broken)
         yield from _collect(futures, broken, deadline)
     finally:
         for future in futures:
@@ -190,6 +201,16 @@ def stopped() -> bool:
 
 
 # In the parent
+
+
+def _share(executor: Executor, threads: int | None) -> int | None:
+    """Return how many threads a call may have; None leaves them as they are."""
+    if isinstance(executor, ThreadPoolExecutor):
+        return None
+    if isinstance(executor, ProcessPoolExecutor):
+        workers = int(getattr(executor, "_max_workers", 0)) or threads or get_num_threads()
+        return max(1, (threads or get_num_threads()) // workers)
+    return 1
 
 
 def _round(
@@ -320,6 +341,13 @@ def _quiet_libraries() -> Iterator[None]:
 
 
 # In the workers
+
+
+def _with_threads(share: int | None, function: Callable[[Any], Any], item: Any) -> Any:
+    if share is not None:
+        set_num_threads(share)
+    return function(item)
+
 
 _stop: Event | None = None
 _payload: bytes | None = None

@@ -1,0 +1,132 @@
+"""Correcting on a cluster of `distributed`, of real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cfhtisr.cli.main import main
+from small_sets import calibrations, contents, run, small_set
+
+distributed = pytest.importorskip("distributed", reason="needs the extra [dask]")
+
+PROGRAM = str(Path(sys.executable).parent / "dask")
+
+
+def started(*words):
+    return subprocess.Popen(
+        [PROGRAM, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return small_set(tmp_path_factory.mktemp("set"), ccds=tuple(range(12)))
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Start a scheduler and two workers of one thread each; return its address, and theirs."""
+    folder = tmp_path_factory.mktemp("cluster")
+    file = folder / "scheduler.json"
+    quiet = ("--scheduler-file", file, "--no-dashboard")
+    programs = [started("scheduler", "--port", "0", "--host", "127.0.0.1", *quiet)]
+    try:
+        for _ in range(2):
+            alone = ("--nthreads", "1", "--no-nanny", "--local-directory", folder)
+            programs.append(started("worker", *quiet, *alone))
+        with distributed.Client(scheduler_file=str(file), timeout=30) as client:
+            client.wait_for_workers(2, timeout=30)
+            address = client.scheduler.address
+        yield address, programs[1:]
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+
+
+def test_the_products_are_those_of_this_machine(files, cluster, tmp_path, monkeypatch, capfd):
+    words = calibrations(files)
+    assert run(files.raw, tmp_path / "here", *words) == 0
+    # the workers are in another folder than these names
+    monkeypatch.chdir(files.raw.parent)
+    words = [word.name if isinstance(word, Path) else word for word in words]
+    far = ("--executor", "dask", "--scheduler", cluster[0])
+    assert run(files.raw.name, os.path.relpath(tmp_path / "far"), *words, *far) == 0
+    assert "12 done, 0 skipped, 0 failed" in capfd.readouterr().out
+    assert contents(tmp_path / "far") == contents(tmp_path / "here")
+    assert run(files.raw.name, tmp_path / "far", *words, *far) == 0
+    assert "0 done, 12 skipped" in capfd.readouterr().out
+
+
+def test_a_task_uses_the_thread_that_it_was_given(cluster):
+    from cfhtisr import get_num_threads
+    from cfhtisr.batch.executors import dask
+    from cfhtisr.pipe.processes import in_executor
+
+    with dask(cluster[0]) as executor:
+        results = list(in_executor(executor, lambda _: get_num_threads(), range(4)))
+    assert [result.value for result in results] == [1] * 4
+
+
+def test_what_workers_do_not_see_is_named(files, cluster, tmp_path, capsys):
+    from cfhtisr.batch import runner
+    from cfhtisr.batch.correct import Plan
+    from cfhtisr.batch.executors import dask
+    from cfhtisr.pipe.processes import in_executor
+    from cfhtisr.tasks.cfht import CfhtIsrTaskConfig
+
+    hidden = tmp_path / "hidden.fits"
+    plan = Plan(output=tmp_path, config=CfhtIsrTaskConfig())
+    unit = runner._Unit(((hidden, 40),), (3,))
+    work = runner.partial(runner._work_alone, plan)
+    with dask(cluster[0]) as executor:
+        (result,) = in_executor(executor, work, [unit])
+    (outcome,) = result.value
+    assert outcome.status == "failed"
+    assert f"does not see {hidden}" in outcome.message
+    assert "the worker on " in outcome.message
+
+
+def test_what_cannot_work_is_refused_at_once(files, tmp_path, monkeypatch, capsys):
+    far = ("--executor", "dask")
+    start = time.monotonic()
+    assert run(files.raw, tmp_path, *far, "--scheduler", "tcp://127.0.0.1:1") == 1
+    assert time.monotonic() - start < 20
+    assert "scheduler tcp://127.0.0.1:1: cannot be reached" in capsys.readouterr().err
+    for words, text in (
+        (far, "needs the address of its scheduler"),
+        (("--scheduler", "tcp://127.0.0.1:1"), "but not --executor dask"),
+        ((*far, "--scheduler", "x", "-j", "2"), "--jobs and --threads are for this machine"),
+    ):
+        assert main(["run", str(files.raw), "-o", str(tmp_path), *words]) == 1
+        assert text in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert run(files.raw, tmp_path, *far, "--scheduler", "tcp://127.0.0.1:1") == 1
+    assert "pip install 'cfhtisr[dask]'" in capsys.readouterr().err
+
+
+def test_a_worker_that_dies_costs_nothing(files, cluster, tmp_path, capsys):
+    """It is the last test: one worker is left."""
+    address, workers = cluster
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "cfhtisr.cli.main", "run", str(files.raw), "-o", tmp_path),
+            *("--executor", "dask", "--scheduler", address, "--no-sync"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    while not list(tmp_path.glob("*.fits")):
+        assert process.poll() is None
+        time.sleep(0.005)
+    workers[0].send_signal(signal.SIGKILL)
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, told
+    assert " 0 failed" in told  # one may have been finished, and not told of
+    assert len(list(tmp_path.glob("*.fits"))) == 12
