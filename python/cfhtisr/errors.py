@@ -2,6 +2,7 @@
 
 __all__ = [
     "FileFormatError",
+    "MissingExtraError",
     "PixelTypeError",
     "ShapeMismatchError",
     "SinglePolygonError",
@@ -15,6 +16,10 @@ class FileFormatError(OSError, ValueError):
     The text names the file, the HDU and the card where that is known, what came and what
     is wanted.
     """
+
+
+class MissingExtraError(ImportError):
+    """A package is not installed that only some need; the text names the extra that brings it."""
 
 
 class PixelTypeError(TypeError, RuntimeError):

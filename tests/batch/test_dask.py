@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cfhtisr import __version__
 from cfhtisr.cli.main import main
 from small_sets import calibrations, contents, run, small_set
 
@@ -83,9 +84,12 @@ def test_what_workers_do_not_see_is_named(files, cluster, tmp_path, capsys):
     hidden = tmp_path / "hidden.fits"
     plan = Plan(output=tmp_path, config=CfhtIsrTaskConfig())
     unit = runner._Unit(((hidden, 40),), (3,))
-    work = runner.partial(runner._work_alone, plan)
+    work = runner.partial(runner._work_alone, plan, __version__)
+    other = runner.partial(runner._work_alone, plan, "0.0.1")
     with dask(cluster[0]) as executor:
         (result,) = in_executor(executor, work, [unit])
+        (old,) = in_executor(executor, other, [unit])
+    assert f"has cfhtisr {__version__}, wanted 0.0.1" in old.value[0].message
     (outcome,) = result.value
     assert outcome.status == "failed"
     assert f"does not see {hidden}" in outcome.message

@@ -35,8 +35,10 @@ ENVIRONMENT = os.environ | {
 def call(*words, cwd=None, check=True):
     """Run a program of this environment; return what it printed."""
     words = list(map(str, words))
+    # Programs ask the variable where they are, as a shell sets it.
+    environment = ENVIRONMENT if cwd is None else ENVIRONMENT | {"PWD": str(cwd)}
     done = subprocess.run(
-        words, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=400
+        words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=400
     )
     if check:
         assert done.returncode == 0, f"{words}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"

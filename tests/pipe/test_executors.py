@@ -46,5 +46,22 @@ class Here(Executor):
         return future
 
 
+def test_this_process_keeps_its_threads():
+    assert told(Here()) == [6, 6, 6]
+    assert get_num_threads() == 6
+
+
+class Elsewhere(Executor):
+    """Processes of which nobody knows how many there are."""
+
+    def __init__(self, pool):
+        self.pool = pool
+
+    def submit(self, function, /, *args, **kwargs):
+        return self.pool.submit(function, *args, **kwargs)
+
+
 def test_elsewhere_a_call_uses_one_thread():
-    assert told(Here()) == [1, 1, 1]
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        assert told(Elsewhere(pool)) == [1, 1, 1]
+    assert get_num_threads() == 6

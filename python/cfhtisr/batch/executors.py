@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 
 from cfhtisr import __version__
+from cfhtisr.errors import MissingExtraError
 
 _PATIENCE = 10.0
 """How long a scheduler may take to answer, and to get a worker [s]."""
@@ -36,7 +37,7 @@ def dask(scheduler: str, patience: float = _PATIENCE) -> Iterator[Executor]:
 
     Raises
     ------
-    ImportError
+    MissingExtraError
         If `distributed` is not installed.
     ClusterError
         If the scheduler does not answer or has no workers, or a worker does not have this
@@ -45,7 +46,9 @@ def dask(scheduler: str, patience: float = _PATIENCE) -> Iterator[Executor]:
     try:
         from distributed import Client
     except ImportError as error:
-        raise ImportError(f"needs distributed: pip install 'cfhtisr[dask]' ({error})") from error
+        raise MissingExtraError(
+            f"needs distributed: pip install 'cfhtisr[dask]' ({error})"
+        ) from error
     try:
         client = Client(scheduler, timeout=patience, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:

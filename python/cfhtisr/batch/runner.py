@@ -15,6 +15,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from cfhtisr import __version__
 from cfhtisr.batch.correct import Plan, Worker, describe, stem
 from cfhtisr.batch.lanes import count as lanes_of
 from cfhtisr.batch.lanes import work
@@ -214,7 +215,7 @@ def _outcomes(
     lanes: int,
 ) -> Iterator[Outcome]:
     if executor is not None:
-        work_alone = partial(_work_alone, plan.absolute())
+        work_alone = partial(_work_alone, plan.absolute(), __version__)
         units = [unit.absolute() for unit in units]
         with closing(in_executor(executor, work_alone, units, threads=threads)) as results:
             yield from _told(results, units)
@@ -274,13 +275,16 @@ def _work(worker: Worker, plan: Plan, unit: _Unit) -> Iterator[Outcome]:
             yield from (worker.ccd(raw, ccd, n_ccd) for ccd in unit.ccds)
 
 
-def _work_alone(plan: Plan, unit: _Unit) -> list[Outcome]:
+def _work_alone(plan: Plan, version: str, unit: _Unit) -> list[Outcome]:
     """Work in an executor of the caller's, of which we know neither process nor thread."""
+    where = f"the worker on {platform.node()}"
+    if version != __version__:
+        return _lost(unit, f"{where} has cfhtisr {__version__}, wanted {version}")
     blind = [path for path in (*plan.inputs(), *(raw for raw, _ in unit.raws)) if not path.exists()]
     if not plan.output.is_dir():
         blind.insert(0, plan.output)
     if blind:
-        return _lost(unit, f"the worker on {platform.node()} does not see {blind[0]}")
+        return _lost(unit, f"{where} does not see {blind[0]}")
     worker = Worker(plan)
     try:
         return list(_work(worker, plan, unit))

@@ -15,6 +15,8 @@ __all__ = [
     "Timespan",
 ]
 
+from cfhtisr.errors import MissingExtraError
+
 try:
     from lsst.daf.butler import (
         Butler,
@@ -31,4 +33,6 @@ try:
     )
     from lsst.daf.butler._collection_type import CollectionType
 except ImportError as error:
-    raise ImportError(f"needs lsst-daf-butler: pip install 'cfhtisr[butler]' ({error})") from error
+    raise MissingExtraError(
+        f"needs lsst-daf-butler: pip install 'cfhtisr[butler]' ({error})"
+    ) from error

@@ -14,7 +14,7 @@ from cfhtisr.butler.data_ref import DataRef
 from cfhtisr.butler.deferred import Deferred
 from cfhtisr.butler.errors import NoResults
 from cfhtisr.butler.finding import Finder
-from cfhtisr.butler.names import CALIBRATION_TYPES, TYPES
+from cfhtisr.butler.names import CALIBRATION_TYPES, facts_of
 from cfhtisr.butler.places import Places
 from cfhtisr.butler.preparing import Preparation
 from cfhtisr.butler.reading import read_dataset
@@ -248,7 +248,8 @@ class Butler:
         if datasetType is not None:
             with self._working() as finder:
                 whole = self._check_type(finder, datasetType)
-            if whole in TYPES and not TYPES[whole].dimensions:
+            facts = facts_of(whole)
+            if facts is not None and not facts.dimensions:
                 return {}
         at_ccd = keys.LEVELS.get(level, "ccd") == "ccd"
         of_ccd = ("ccd", "extension")
@@ -354,6 +355,6 @@ class Butler:
     def _check_type(finder: Finder, datasetType: str) -> str:
         """Return the type of the file of a type; one that is not known is refused."""
         whole, _ = special.type_and_part(datasetType)
-        if whole not in TYPES and whole not in special.NOT_FILES:
+        if facts_of(whole) is None and whole not in special.NOT_FILES:
             finder.type(finder.input(), whole)
         return whole

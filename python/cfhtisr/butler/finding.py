@@ -2,7 +2,7 @@
 
 __all__ = ["Finder"]
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cfhtisr.butler import keys
@@ -67,7 +67,7 @@ class Finder:
             raise RepositoryError(f"{places.root} was opened for reading only: there is no output")
         return Store(places.output_root, self._open(places.output_root, writeable=True), places.run)
 
-    def type(self, butler: Any, datasetType: str) -> Any:
+    def type(self, butler: Any, datasetType: str, get: Callable[[str], Any] | None = None) -> Any:
         """Return the middleware's type of datasets.
 
         Raises
@@ -78,7 +78,7 @@ class Finder:
         from lsst.daf.butler import MissingDatasetTypeError
 
         try:
-            return butler.get_dataset_type(datasetType)
+            return (get or butler.get_dataset_type)(datasetType)
         except MissingDatasetTypeError:
             raise NoResults(
                 f"there is no type of datasets {datasetType!r} in {self.places.root}, only "
@@ -146,7 +146,7 @@ class Finder:
     def writable(self, datasetType: str, asked: dict[str, Any]) -> tuple[Store, Any]:
         """Return the RUN that is written, and the dataset that is to be there."""
         store = self.store()
-        kind = self.type(store.butler, datasetType)
+        kind = self.type(store.butler, datasetType, store.kind)
         if kind.isCalibration():
             raise RepositoryError(
                 f"{datasetType} is a calibration, which is certified for a range of time: "

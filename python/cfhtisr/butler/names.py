@@ -10,6 +10,7 @@ __all__ = [
     "RERUN",
     "TYPES",
     "DatasetFacts",
+    "facts_of",
 ]
 
 from dataclasses import dataclass
@@ -74,6 +75,25 @@ TYPES: dict[str, DatasetFacts] = {
     "packages": DatasetFacts("Packages", ()),
 }
 """The types of datasets that every repository has."""
+
+_OF_TASKS = {
+    "_config": DatasetFacts("Config", ()),
+    "_metadata": DatasetFacts("CfhtPropertySet", _EXPOSED),
+}
+"""What a task writes beside its products: its name, and this."""
+
+
+def facts_of(name: str) -> DatasetFacts | None:
+    """Return what is known of a type of datasets; of any task's configuration and notes too.
+
+    Examples
+    --------
+    >>> facts_of("myTask_config").storage, facts_of("myTask")
+    ('Config', None)
+    """
+    found = (facts for ending, facts in _OF_TASKS.items() if name.endswith(ending))
+    return TYPES.get(name) or next(found, None)
+
 
 CALIBRATION_TYPES = tuple(name for name, facts in TYPES.items() if facts.calibration)
 """What is looked up by time."""

@@ -11,6 +11,7 @@ from cfhtisr.butler import special
 from cfhtisr.butler._middleware import Timespan
 from cfhtisr.butler.errors import NoResults
 from cfhtisr.butler.keys import short_filter
+from cfhtisr.errors import MissingExtraError
 from cfhtisr.tasks.cfht import CfhtIsrTask
 from cfhtisr.tasks.isr import IsrTask
 from cfhtisr.threads import get_num_threads, set_num_threads
@@ -24,7 +25,7 @@ try:
     )
     from lsst.pipe.base.connectionTypes import Input, Output, PrerequisiteInput
 except ImportError as error:
-    raise ImportError(
+    raise MissingExtraError(
         f"needs lsst-pipe-base and lsst-ctrl-mpexec: pip install 'cfhtisr[pipeline]' ({error})"
     ) from error
 

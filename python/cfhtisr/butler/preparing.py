@@ -3,6 +3,7 @@
 __all__ = ["Preparation"]
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from cfhtisr.butler._middleware import DatasetRef
 from cfhtisr.butler.connect import has_collection
 from cfhtisr.butler.data_ref import DataRef
 from cfhtisr.butler.finding import Finder
-from cfhtisr.butler.names import CALIBRATION_TYPES, OF_ONE_FILTER, TYPES
+from cfhtisr.butler.names import CALIBRATION_TYPES, OF_ONE_FILTER, TYPES, facts_of
 from cfhtisr.butler.work_ref import Asked, WorkRef
 
 PRODUCTS = tuple(
@@ -22,6 +23,7 @@ PRODUCTS = tuple(
 )
 """What work puts."""
 
+_WAITING = re.compile(r"(.+)-\d+-\d\d\.\w+")
 Place = tuple[int, int]
 
 
@@ -53,7 +55,7 @@ class Preparation:
             one = (datasetType, filter)
             if datasetType in CALIBRATION_TYPES:
                 found[one], why[one] = self._calibrations(datasetType, filter, places)
-            elif TYPES.get(datasetType) and "exposure" in TYPES[datasetType].dimensions:
+            elif "exposure" in getattr(facts_of(datasetType), "dimensions", ()):
                 found[one] = self._inputs(datasetType, places)
         products = {name: self._outputs(name, places) for name in PRODUCTS}
         for ref in ours:
@@ -74,7 +76,9 @@ class Preparation:
         store = self._finder.store()
         there = set(os.listdir(store.staging)) if store.staging.is_dir() else set()
         files = []
-        for name in PRODUCTS:
+        waits = (_WAITING.fullmatch(file) for file in there)
+        named = {match[1] for match in waits if match and facts_of(match[1]) is not None}
+        for name in sorted({*PRODUCTS, *named}):
             for ref in ours:
                 waiting = ref.waiting(name)
                 if waiting is not None and os.path.basename(waiting) in there:
@@ -84,7 +88,7 @@ class Preparation:
         self._finder.exposures().records({ref.dataId["visit"] for _, ref, _ in files})
         refs = []
         for name, ref, path in files:
-            kind = store.butler.get_dataset_type(name)
+            kind = store.kind(name)
             product = (ref.dataId["visit"], ref.dataId["ccd"])
             coordinate = self._finder.exposures().coordinate(kind, product)
             refs.append((DatasetRef(kind, coordinate, run=store.run), path))

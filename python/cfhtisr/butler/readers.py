@@ -5,7 +5,7 @@ __all__ = ["EXTENSIONS", "FITS", "can_write", "extension_of", "part_of_raw", "re
 import os
 from typing import Any
 
-from cfhtisr.butler.names import TYPES
+from cfhtisr.butler.names import TYPES, facts_of
 from cfhtisr.camera import megacam
 from cfhtisr.errors import FileFormatError, UnknownChoiceError
 from cfhtisr.images.exposure import Exposure
@@ -48,7 +48,7 @@ def read(datasetType: str, path: Path, ccd: int | None = None) -> Any:
     """
     if datasetType in _BY_TYPE:
         return _BY_TYPE[datasetType](path, ccd)
-    facts = TYPES.get(datasetType)
+    facts = facts_of(datasetType)
     if facts is None or facts.storage not in _BY_STORAGE:
         raise UnknownChoiceError(
             f"{os.fspath(path)}: cannot read datasets of type {datasetType!r}, only "
@@ -63,18 +63,24 @@ def write(datasetType: str, value: Any, path: Path, *, sync: bool = True) -> Non
         raise UnknownChoiceError(
             f"{os.fspath(path)}: cannot write datasets of type {datasetType!r}"
         )
-    _WRITERS[TYPES[datasetType].storage](value, path, sync)
+    _WRITERS[_storage_of(datasetType)](value, path, sync)
 
 
 def can_write(datasetType: str) -> bool:
     """Whether datasets of a type can be written."""
-    facts = TYPES.get(datasetType)
+    facts = facts_of(datasetType)
     return facts is not None and facts.storage in _WRITERS
 
 
 def extension_of(datasetType: str) -> str:
     """Return how the files of a type end that are written."""
-    return EXTENSIONS[TYPES[datasetType].storage]
+    return EXTENSIONS[_storage_of(datasetType)]
+
+
+def _storage_of(datasetType: str) -> str:
+    facts = facts_of(datasetType)
+    assert facts is not None, datasetType
+    return facts.storage
 
 
 def part_of_raw(path: Path, ccd: int | str, part: str) -> Any:

@@ -12,13 +12,13 @@ from cfhtisr.butler._middleware import Timespan
 from cfhtisr.butler.names import INSTRUMENT
 from cfhtisr.camera.filters import lookup
 from cfhtisr.camera.record import number_of, value_of
-from cfhtisr.errors import FileFormatError
+from cfhtisr.errors import FileFormatError, MissingExtraError
 from cfhtisr.io.raw import RawScan, scan_raw
 
 try:
     from astro_metadata_translator import MegaPrimeTranslator, ObservationInfo
 except ImportError as error:
-    raise ImportError(
+    raise MissingExtraError(
         f"needs astro-metadata-translator: pip install 'cfhtisr[butler]' ({error})"
     ) from error
 

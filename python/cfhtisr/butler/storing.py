@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from cfhtisr.butler import readers
-from cfhtisr.butler._middleware import DatasetRef, FileDataset
+from cfhtisr.butler._middleware import DatasetRef, DatasetType, FileDataset
 from cfhtisr.butler.connect import explained, has_collection
 from cfhtisr.butler.errors import RepositoryError
-from cfhtisr.butler.names import TYPES
+from cfhtisr.butler.names import facts_of
 from cfhtisr.butler.staging import STAGING, backed_up
 from cfhtisr.io.atomic import is_leftover
 
@@ -49,12 +49,34 @@ class Store:
         """Return the dataset of the RUN, or None."""
         return self.butler.find_dataset(datasetType, coordinate, collections=self.run)
 
+    def kind(self, datasetType: str) -> Any:
+        """Return the middleware's type of datasets; one of a task becomes known now.
+
+        Raises
+        ------
+        lsst.daf.butler.MissingDatasetTypeError
+            If nobody knows it.
+        """
+        from lsst.daf.butler import MissingDatasetTypeError
+
+        try:
+            return self.butler.get_dataset_type(datasetType)
+        except MissingDatasetTypeError:
+            facts = facts_of(datasetType)
+            if facts is None:
+                raise
+            kind = DatasetType(
+                datasetType, facts.dimensions, facts.storage, universe=self.butler.dimensions
+            )
+            self.butler.registry.registerDatasetType(kind)
+            return kind
+
     def put(self, value: Any, datasetType: str, coordinate: Any, backup: bool = False) -> None:
         """Write a dataset; one that is there is replaced when the new one is whole."""
-        if TYPES.get(datasetType) is None or not readers.can_write(datasetType):
+        if not readers.can_write(datasetType):
             self._put_plainly(value, datasetType, coordinate, backup)
             return
-        ref = DatasetRef(self.butler.get_dataset_type(datasetType), coordinate, run=self.run)
+        ref = DatasetRef(self.kind(datasetType), coordinate, run=self.run)
         self.staging.mkdir(parents=True, exist_ok=True)
         # A name of its own: another process may be writing the same dataset.
         path = self.staging / f"{os.getpid()}-{ref.id}{readers.extension_of(datasetType)}"

@@ -11,7 +11,7 @@ from cfhtisr.butler import readers, special
 from cfhtisr.butler.deferred import Deferred
 from cfhtisr.butler.errors import NoResults
 from cfhtisr.butler.keys import short_filter
-from cfhtisr.butler.names import OF_ONE_FILTER, TYPES
+from cfhtisr.butler.names import OF_ONE_FILTER, facts_of
 from cfhtisr.butler.staging import backed_up, staging_name
 
 Asked = tuple[str, str | None]
@@ -83,7 +83,8 @@ class WorkRef:
             If there is no output, or the type cannot be written.
         """
         name = self.datasetType if datasetType is None else datasetType
-        if name in TYPES and "exposure" not in TYPES[name].dimensions:
+        facts = facts_of(name)
+        if facts is not None and "exposure" not in facts.dimensions:
             raise NoResults(f"{name} is not of one exposure: the parent process writes it")
         if not readers.can_write(name):
             raise NoResults(f"datasets of type {name!r} cannot be written")

@@ -11,8 +11,11 @@ import sys
 from collections.abc import Sequence
 
 from cfhtisr import __version__
+from cfhtisr.errors import MissingExtraError
 
 _FORMAT = "%(levelname)s %(name)s: %(message)s"
+_TOLD = (OSError, ValueError, LookupError, RuntimeError, MemoryError, MissingExtraError)
+"""What is told in a line; all else is a fault of ours."""
 COMMANDS = (
     "run", "info", "verify", "undo", "config", "repo", "measure-crosstalk", "simulate", "demo",
 )  # fmt: skip
@@ -87,7 +90,14 @@ def _run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("cfhtisr: interrupted; what was finished is kept", file=sys.stderr)
         return 130
-    except (OSError, ValueError, LookupError, RuntimeError, MemoryError, ImportError) as error:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        RuntimeError,
+        MemoryError,
+        MissingExtraError,
+    ) as error:
         if options.verbose > 1:
             raise
         text = error.args[0] if isinstance(error, KeyError) and error.args else error

@@ -153,9 +153,9 @@ def in_executor(
 ) -> Generator[Result, None, None]:
     """Call a function for each item in an executor of the caller's, which is left open.
 
-    Thread counts do not multiply. Threads of this process share its threads; each process of a
-    `ProcessPoolExecutor` gets its part of them, and keeps to it from then on; elsewhere, where
-    nobody knows how much works side by side, a call uses one.
+    Thread counts do not multiply. What works in this process shares its threads; each process
+    of a `ProcessPoolExecutor` gets its part of them, and keeps to it from then on; in other
+    processes, where nobody knows how much works side by side, a call uses one.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def in_executor(
     deadline = None if timeout is None else time.monotonic() + timeout
     futures: dict[Future[Any], int] = {}
     broken: dict[int, Exception] = {}
-    work = partial(_with_threads, _share(executor, threads), function)
+    work = partial(_with_threads, _share(executor, threads), os.getpid(), function)
     try:
         _submit(executor, work, dict(enumerate(items)), futures, broken)
         yield from _collect(futures, broken, deadline)
@@ -343,8 +343,9 @@ def _quiet_libraries() -> Iterator[None]:
 # In the workers
 
 
-def _with_threads(share: int | None, function: Callable[[Any], Any], item: Any) -> Any:
-    if share is not None:
+def _with_threads(share: int | None, home: int, function: Callable[[Any], Any], item: Any) -> Any:
+    # In the process of the caller all calls share the threads that it has.
+    if share is not None and os.getpid() != home:
         set_num_threads(share)
     return function(item)
 
