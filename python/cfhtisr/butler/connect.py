@@ -1,6 +1,6 @@
 """Opening repositories, with errors that say what is wrong."""
 
-__all__ = ["check_name", "connect", "explained", "has_collection"]
+__all__ = ["check_name", "connect", "explained", "has_collection", "meaning"]
 
 import contextlib
 import logging
@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from cfhtisr.butler._middleware import Butler
+from cfhtisr.butler.addresses import driver_error
 from cfhtisr.butler.errors import RepositoryError
 from cfhtisr.butler.names import INSTRUMENT, TYPES
 
+_PASSWORDS = "see ~/.pgpass and ~/.lsst/db-auth.yaml"
 _HINTS = (
     ("readonly database", "it cannot be written: is the folder or the registry read-only?"),
     ("database is read-only", "it was opened for reading only"),
@@ -24,6 +26,18 @@ _HINTS = (
     ("no such table", "the registry is empty or was never filled"),
     ("unable to open database", "the registry is not there, or cannot be opened"),
     ("not compatible with registry schema", "the registry has the schema of another version"),
+    # What servers say.
+    ("Connection refused", "the server of the registry does not answer"),
+    ("timeout expired", "the server of the registry does not answer"),
+    ("could not translate host name", "the server of the registry is not known"),
+    ("closed the connection", "the server of the registry has gone"),
+    ("terminating connection", "the server of the registry has gone"),
+    ("no password supplied", f"the registry asks for a password, {_PASSWORDS}"),
+    ("password authentication failed", f"the registry refuses the password, {_PASSWORDS}"),
+    ("permission denied", "the registry may not be used like that by this user"),
+    ("read-only transaction", "the registry can be read only"),
+    ("requires the btree_gist", "the database of the registry lacks an extension"),
+    ("in non-empty database", "the database of the registry has one already, or what is left"),
 )
 
 
@@ -78,12 +92,17 @@ def explained(root: str | os.PathLike[str]) -> Iterator[None]:
         reason = " ".join(str(error).split())
         raise RepositoryError(f"{root}: its butler.yaml cannot be read ({reason})") from error
     except (SQLAlchemyError, sqlite3.Error) as error:
-        raise RepositoryError(f"{root}: {_meaning(error)}") from error
-    except RuntimeError as error:
-        # Versions and managers that do not fit are plain runtime errors of the registry.
-        if not type(error).__module__.startswith("lsst.daf.butler"):
+        raise RepositoryError(f"{root}: {meaning(error)}") from error
+    except ImportError as error:
+        if (told := driver_error(error)) is None:
             raise
-        raise RepositoryError(f"{root}: {_meaning(error)}") from error
+        raise told from error
+    except RuntimeError as error:
+        # Versions and managers that do not fit are plain runtime errors of the registry, and so
+        # is a file of passwords that others may read.
+        if not type(error).__module__.startswith(("lsst.daf.butler", "lsst.utils.db_auth")):
+            raise
+        raise RepositoryError(f"{root}: {meaning(error)}") from error
 
 
 def has_collection(butler: Any, name: str) -> bool:
@@ -97,11 +116,12 @@ def has_collection(butler: Any, name: str) -> bool:
     return True
 
 
-def _meaning(error: BaseException) -> str:
+def meaning(error: BaseException, otherwise: str = "the registry fails") -> str:
+    """Say what an error of the registry means, on one line, with its own words behind that."""
     text = str(getattr(error, "orig", None) or error)
-    text = " ".join(text.split())
-    hint = next((meaning for part, meaning in _HINTS if part in text), "the registry fails")
-    return f"{hint} ({text})"
+    text = " ".join(text.split()) or type(error).__name__
+    hint = next((meaning for part, meaning in _HINTS if part in text), otherwise)
+    return f"{hint} ({text})" if hint else text
 
 
 def _hush() -> None:

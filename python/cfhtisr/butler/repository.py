@@ -3,13 +3,13 @@
 __all__ = ["create", "register"]
 
 import os
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from cfhtisr.butler._middleware import Butler, CollectionType, Config, DatasetType
-from cfhtisr.butler.connect import check_name
+from cfhtisr.butler.addresses import masked, with_driver
+from cfhtisr.butler.connect import check_name, meaning
 from cfhtisr.butler.errors import RepositoryError
 from cfhtisr.butler.instrument import MegaPrime
 from cfhtisr.butler.names import CALIB, DEFAULTS, RAW_RUN, TYPES
@@ -26,8 +26,9 @@ def create(root: str | os.PathLike[str], registry_db: str | None = None) -> Path
         Its folder: an empty one, or one that is not there yet.
     registry_db : str, optional
         Where its registry is, such as ``postgresql://user@host/database``; by default a file
-        of SQLite in the folder. The database must be there. The address is kept in the
-        repository: leave the password to ``~/.lsst/db-auth.yaml`` or ``~/.pgpass``.
+        of SQLite in the folder. The database must be there, empty but for the extension
+        ``btree_gist``. The address is kept in the repository: leave the password to
+        ``~/.lsst/db-auth.yaml`` or ``~/.pgpass``.
 
     Returns
     -------
@@ -38,7 +39,9 @@ def create(root: str | os.PathLike[str], registry_db: str | None = None) -> Path
     ------
     RepositoryError
         If the folder has something in it, cannot be written, or the registry cannot be made.
-        What was made of the repository is gone again.
+        What was made of the folder is gone again; a database may keep tables.
+    MissingExtraError
+        If the driver of the database is not installed.
     """
     folder = Path(root).absolute()
     check_name(folder)
@@ -50,7 +53,7 @@ def create(root: str | os.PathLike[str], registry_db: str | None = None) -> Path
         raise RepositoryError(f"{folder} {what}, wanted an empty or a new folder")
     config = Config(str(_SEED))
     if registry_db is not None:
-        config["registry", "db"] = registry_db
+        config["registry", "db"] = with_driver(registry_db)
         # With a registry of its own none of the usual places is filled in.
         config["datastore", "root"] = "<butlerRoot>"
     try:
@@ -62,8 +65,8 @@ def create(root: str | os.PathLike[str], registry_db: str | None = None) -> Path
         _remove(folder, there)
         if not isinstance(error, Exception):
             raise
-        where = f" with the registry {_without_password(registry_db)}" if registry_db else ""
-        reason = " ".join(_without_password(str(error)).split()) or type(error).__name__
+        where = f" with the registry {masked(registry_db)}" if registry_db else ""
+        reason = masked(meaning(error, otherwise=""))
         raise RepositoryError(f"{folder}: cannot make a repository{where}: {reason}") from error
     return folder
 
@@ -85,10 +88,6 @@ def register(butler: Any) -> None:
     butler.collections.register(CALIB, type=CollectionType.CALIBRATION)
     if butler.collections.register(DEFAULTS, type=CollectionType.CHAINED):
         butler.collections.redefine_chain(DEFAULTS, [RAW_RUN, CALIB])
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
 
 
 def _remove(folder: Path, there: bool) -> None:
