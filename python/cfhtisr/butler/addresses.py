@@ -32,7 +32,7 @@ def with_driver(url: str) -> str:
 
 def masked(text: str) -> str:
     """Return a text without the passwords of addresses in it."""
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", text)
+    return re.sub(r"(://[^/@:\s]*):\S*@", r"\1:***@", text)
 
 
 def driver_error(error: ImportError) -> ImportError | None:
