@@ -36,7 +36,8 @@ folder=$1; shift
 "$@" >"$folder/log" 2>&1 &
 server=$!
 read -r word
-kill -INT $server 2>/dev/null
+[ "$word" = keep ] && how=INT || how=QUIT
+kill -$how $server 2>/dev/null
 wait $server
 [ "$word" = keep ] || rm -rf "$folder"
 """

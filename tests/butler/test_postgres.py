@@ -1,16 +1,21 @@
 """A repository whose registry is in PostgreSQL does what one with SQLite does."""
 
+import fcntl
 import importlib.util
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import postgres_server
+from cfhtisr.cli import run_isr
 from cfhtisr.cli.main import main
+
+pytestmark = pytest.mark.slow
 
 KINDS = ("bias", "dark", "flat", "fringe", "defects")
 OPTIONS = ("-c", "isr.fringe.large=10")  # apertures that fit into these CCDs
@@ -81,6 +86,11 @@ def correcting(root, rerun, *words):
     return started("-m", "cfhtisr.cli.run_isr", root, *words)
 
 
+def corrected(root, rerun):
+    """Do the same in this process, which is faster."""
+    assert run_isr.main([str(root), "--id", "--rerun", rerun, *OPTIONS]) == 0
+
+
 def finished(process):
     told, _ = process.communicate(timeout=100)
     assert process.returncode == 0, told[-3000:]
@@ -95,7 +105,7 @@ def products(root, rerun):
 
 @pytest.fixture(scope="module")
 def wanted(plain):
-    finished(correcting(plain, "me"))
+    corrected(plain, "me")
     found = products(plain, "me")
     assert len(found) == CCDS
     return found
@@ -271,6 +281,29 @@ def test_a_server_that_is_gone_and_comes_back(repo, server, tmp_path, capsys):
         server.start()
     assert len(butler.subset("raw")) == CCDS
     butler.close()
+
+
+def test_a_server_that_goes_while_work_is_done(repo, server, wanted):
+    process = correcting(repo, "broken")
+    staging = repo / "rerun" / "broken" / ".staging"
+    deadline = time.monotonic() + 60
+    while not list(staging.glob("postISRCCD*.fits")):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    try:
+        # Whoever holds this lock keeps the finished products out of the repository.
+        with open(staging / ".lock", "ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            server.stop()
+        told, _ = process.communicate(timeout=60)
+    finally:
+        server.start()
+    assert process.returncode != 0
+    assert "the server of the registry" in told
+    assert "Traceback" not in told
+    corrected(repo, "broken")
+    assert products(repo, "broken") == wanted
 
 
 def test_users_that_may_only_read(repo, server, tmp_path, monkeypatch):
