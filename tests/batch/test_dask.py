@@ -114,23 +114,47 @@ def test_what_cannot_work_is_refused_at_once(files, tmp_path, monkeypatch, capsy
     assert "pip install 'cfhtisr[dask]'" in capsys.readouterr().err
 
 
-def test_a_worker_that_dies_costs_nothing(files, cluster, tmp_path, capsys):
-    """It is the last test: one worker is left."""
-    address, workers = cluster
+def at_work(files, address, folder):
+    """Return a process that has begun to correct, and written something."""
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "cfhtisr.cli.main", "run", str(files.raw), "-o", tmp_path),
+            *(sys.executable, "-m", "cfhtisr.cli.main", "run", str(files.raw), "-o", folder),
             *("--executor", "dask", "--scheduler", address, "--no-sync"),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    while not list(tmp_path.glob("*.fits")):
+    while not list(folder.glob("*.fits")):
         assert process.poll() is None
         time.sleep(0.005)
+    return process
+
+
+def test_an_interrupt_cancels(files, cluster, tmp_path, capsys):
+    process = at_work(files, cluster[0], tmp_path)
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=30)
+    assert process.returncode == 130, told
+    assert "interrupted; what was finished is kept" in told
+    far = ("--executor", "dask", "--scheduler", cluster[0])
+    assert run(files.raw, tmp_path, *far) == 0
+    assert " 0 skipped" not in capsys.readouterr().out
+
+
+def test_workers_that_die_cost_nothing_until_none_is_left(files, cluster, tmp_path):
+    """The last test: it leaves no worker."""
+    address, workers = cluster
+    process = at_work(files, address, tmp_path)
     workers[0].send_signal(signal.SIGKILL)
     told, _ = process.communicate(timeout=60)
     assert process.returncode == 0, told
     assert " 0 failed" in told  # one may have been finished, and not told of
     assert len(list(tmp_path.glob("*.fits"))) == 12
+    other = tmp_path / "other"
+    process = at_work(files, address, other)
+    workers[1].send_signal(signal.SIGKILL)
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, told
+    assert "the executor gave this work up" in told
+    assert " 0 failed" not in told

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from cfhtisr import CfhtIsrTask, CfhtIsrTaskConfig
 from cfhtisr.butler.errors import NoResults
 from cfhtisr.butler.staging import backed_up, staging_name
 from cfhtisr.butler.work_ref import WorkRef
@@ -14,6 +15,7 @@ from cfhtisr.errors import FileFormatError
 from cfhtisr.io import read_master, read_raw
 from cfhtisr.isr.conversion import to_float
 from cfhtisr.pipe import PropertyList, PropertySet
+from cfhtisr.tasks.resume import stated_job
 from small_nights import night
 
 
@@ -152,3 +154,29 @@ def test_a_file_of_another_ccd_is_no_dataset(work, files):
     work.found["crosstalk", None] = str(files.defects)
     with pytest.raises((FileFormatError, ValueError)):
         work.get("crosstalk")
+
+
+@pytest.mark.parametrize("fringes", [True, False])
+def test_what_is_finished_is_told_from_headers_alone(work, files, monkeypatch, fringes):
+    for kind in ("bias", "dark", "fringe"):
+        work.found[kind, None] = str(files.paths[kind])
+    work.missing.clear()
+    config = CfhtIsrTaskConfig()
+    config.fringe.large = 10
+    if not fringes:
+        config.fringe.filters = ["z"]
+    task = CfhtIsrTask(config=config)
+    raw = work.get()
+    job = task.provenanceOf(raw, task.readIsrData(work, raw))["JOB"]
+    assert stated_job(task, work) == job
+    task.runDataRef(work)
+    with monkeypatch.context() as patch:
+        patch.setattr("cfhtisr.io.raw.RawFile.read", None)
+        again = task.runDataRef(work).exposure
+    assert again.provenance["JOB"] == job
+    # what cannot be told from headers is read
+    config.doBrighterFatter = True
+    assert stated_job(CfhtIsrTask(config=config), work) is None
+    config.doBrighterFatter = False
+    del work.found["dark", None]
+    assert stated_job(CfhtIsrTask(config=config), work) is None

@@ -2,16 +2,22 @@
 
 __all__ = ["ClusterError", "dask"]
 
+import logging
 import platform
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from typing import Any
 
 from cfhtisr import __version__
 from cfhtisr.errors import MissingExtraError
 
+_log = logging.getLogger(__name__)
+
 _PATIENCE = 10.0
-"""How long a scheduler may take to answer, and to get a worker [s]."""
+"""How long a scheduler may take to answer, to get a worker, and to be without any [s]."""
 
 
 class ClusterError(OSError):
@@ -27,7 +33,7 @@ def dask(scheduler: str, patience: float = _PATIENCE) -> Iterator[Executor]:
     scheduler : str
         Its address, such as ``tcp://10.0.0.1:8786``.
     patience : float, optional
-        How long it may take to answer, and to have a worker [s].
+        How long it may take to answer, to have a worker, and to be without any later [s].
 
     Yields
     ------
@@ -69,7 +75,33 @@ def dask(scheduler: str, patience: float = _PATIENCE) -> Iterator[Executor]:
                     f"worker {worker} of {scheduler}, on {host}: has cfhtisr {version}, wanted "
                     f"{__version__} as here"
                 )
-        yield client.get_executor(pure=False)
+        executor = client.get_executor(pure=False)
+        over = threading.Event()
+        watch = threading.Thread(
+            target=_give_up, args=(client, executor, over, patience), daemon=True
+        )
+        watch.start()
+        try:
+            yield executor
+        finally:
+            over.set()
+            watch.join()
+
+
+def _give_up(client: Any, executor: Executor, over: threading.Event, patience: float) -> None:
+    """Cancel the work when there have been no workers for some time: dask would wait for ever."""
+    last = time.monotonic()
+    while not over.wait(min(1.0, patience / 4)):
+        try:
+            workers = client.scheduler_info(n_workers=-1)["workers"]
+        except OSError:
+            workers = {}
+        if workers:
+            last = time.monotonic()
+        elif time.monotonic() - last > patience:
+            _log.error("the scheduler has had no workers for %.0f s", patience)
+            executor.shutdown(wait=False)
+            return
 
 
 def _here() -> tuple[str, str]:

@@ -107,7 +107,8 @@ def describe(path: Path, kind: str | None = None, taken: date | None = None) -> 
             if file.damage is not None:
                 raise FileFormatError(file.damage)
             headers = [file.hdus[0], *_first_images(file.hdus)]
-            says = " ".join(str(value_of(each.cards, "OBSTYPE") or "") for each in headers[:2])
+            told = (str(value_of(each.cards, "OBSTYPE") or "").strip() for each in headers)
+            says = next(filter(None, told), "")
             found = _kind_of(path, says, headers, kind)
             own_planes = any(hdu.cards.get("EXTTYPE") == "IMAGE" for hdu in headers)
             planes = [hdu for hdu in file.hdus if hdu.cards.get("EXTTYPE") == "IMAGE"]
@@ -137,16 +138,16 @@ def _first_images(hdus: Iterable[Hdu]) -> list[Hdu]:
 
 def _kind_of(path: Path, says: str, headers: list[Hdu], wanted: str | None) -> str:
     """Return the kind of a FITS file."""
-    named = says.strip().lower()
+    named = says.lower()
     found = next((kind for part, kind in _BY_NAME.items() if part in named), None)
     if found is None and len(headers) == 1:  # no image at all: tables
         found = "defects"
     if wanted is not None:
         if found is not None and found != wanted:
-            raise FileFormatError(f"{path}: OBSTYPE is {says.strip()!r}, wanted {wanted}")
+            raise FileFormatError(f"{path}: OBSTYPE is {says!r}, wanted {wanted}")
         return wanted
     if found is None:
-        what = f"OBSTYPE is {says.split()[0]!r}" if says.split() else "there is no OBSTYPE"
+        what = f"OBSTYPE is {says!r}" if says else "there is no OBSTYPE"
         raise FileFormatError(
             f"{path}: {what}, wanted a calibration: {', '.join(_BY_NAME)}; --type says which "
             "where a file does not"

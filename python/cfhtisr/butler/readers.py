@@ -1,6 +1,15 @@
 """Reading and writing files by type of dataset, without the middleware."""
 
-__all__ = ["EXTENSIONS", "FITS", "can_write", "extension_of", "part_of_raw", "read", "write"]
+__all__ = [
+    "EXTENSIONS",
+    "FITS",
+    "can_write",
+    "extension_of",
+    "identity",
+    "part_of_raw",
+    "read",
+    "write",
+]
 
 import os
 from typing import Any
@@ -81,6 +90,21 @@ def _storage_of(datasetType: str) -> str:
     facts = facts_of(datasetType)
     assert facts is not None, datasetType
     return facts.storage
+
+
+def identity(datasetType: str, path: Path, ccd: int) -> str:
+    """Return what a dataset would tell it was read from; no pixels of frames are read."""
+    if datasetType == "raw":
+        from cfhtisr.io import RawFile
+
+        with RawFile(path) as raw:
+            return raw.identity(ccd)
+    if datasetType in _BY_TYPE:
+        from cfhtisr.io import MasterFile
+
+        with MasterFile(path) as master:
+            return master.identity(ccd)
+    return str(getattr(read(datasetType, path, ccd), "identity", ""))
 
 
 def part_of_raw(path: Path, ccd: int | str, part: str) -> Any:

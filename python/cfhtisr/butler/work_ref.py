@@ -136,6 +136,16 @@ class WorkRef:
         path = self._product(datasetType)
         return path is not None and is_finished(path, job)
 
+    def identity(self, datasetType: str) -> str:
+        """Return what a dataset was read from, as its ``identity`` would, without its pixels.
+
+        Raises
+        ------
+        NoResults
+            If there is none.
+        """
+        return readers.identity(datasetType, self._path(datasetType, {}), self.dataId["ccd"])
+
     def waiting(self, datasetType: str) -> str | None:
         """Return where a product waits, or will, until it is collected."""
         if self.staging is None or not readers.can_write(datasetType):

@@ -75,13 +75,18 @@ class MasterFile:
         """
         if self._raw is not None:
             frame = self._raw.read(ccd, out, later)
-            frame.identity = self._raw.identity(ccd, stated=True)
-            return frame
-        name = facts(ccd).name
-        frame = read_exposure(self.path, ccd=name)
-        sums = "+".join(map(str, self._sums(name)))
-        frame.identity = f"{self.path.name}[{name}] DATASUM {sums}"
+        else:
+            frame = read_exposure(self.path, ccd=facts(ccd).name)
+        frame.identity = self.identity(ccd)
         return frame
+
+    def identity(self, ccd: int | str) -> str:
+        """Return what the frame of a CCD will have as ``identity``, without its pixels."""
+        if self._raw is not None:
+            return self._raw.identity(ccd, stated=True)
+        name = facts(ccd).name
+        sums = "+".join(map(str, self._sums(name)))
+        return f"{self.path.name}[{name}] DATASUM {sums}"
 
     def _sums(self, name: str) -> list[int]:
         """Return the sums of the planes of a CCD."""

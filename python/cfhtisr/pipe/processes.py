@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import (
     BrokenExecutor,
+    CancelledError,
     Executor,
     Future,
     ProcessPoolExecutor,
@@ -277,6 +278,13 @@ def _collect(
         except BrokenExecutor as error:
             broken[index] = _death(error)
             continue
+        except CancelledError:
+            result = Result(
+                index,
+                error=ProcessDiedError(
+                    "the executor gave this work up: it has no workers any more"
+                ),
+            )
         except Exception as error:
             result = Result(index, error=error)
         del future

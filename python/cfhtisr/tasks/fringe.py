@@ -273,7 +273,10 @@ class FringeTask(Task):
 
     def checkFilter(self, exposure: Exposure) -> bool:
         """Return whether the exposure's filter is configured to have fringes."""
-        name = exposure.filter
+        return self.hasFringes(exposure.filter)
+
+    def hasFringes(self, name: str | None) -> bool:
+        """Return whether a filter is configured to have fringes."""
         if name is None:
             return False
         names = {name}

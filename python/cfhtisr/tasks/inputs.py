@@ -16,6 +16,7 @@ from cfhtisr.tasks.electronics import linearizer_of, with_crosstalk, with_linear
 from cfhtisr.tasks.fetch import MissingInputError, fetch
 from cfhtisr.tasks.matching import mismatch
 from cfhtisr.tasks.provenance import FINGERPRINT, INPUTS, of_config, of_inputs
+from cfhtisr.tasks.resume import stated_job
 from cfhtisr.tasks.thumbnails import writeThumbnail
 
 _FRAMES = ("bias", "dark", "flat")
@@ -62,6 +63,9 @@ class InputMethods:
         RuntimeError
             If a calibration that the configuration asks for does not exist.
         """
+        product = self._finished(sensorRef, stated_job(self, sensorRef))
+        if product is not None:
+            return product
         self.log.info("Correcting %s", sensorRef.dataId)
         exposure = fetch(sensorRef, self.config.datasetType)
         try:
@@ -75,13 +79,9 @@ class InputMethods:
             camera = None
         exposure = self._withElectronics(sensorRef, exposure)
         data = self.readIsrData(sensorRef, exposure)
-        if self.config.doWrite and not self._wantsThumbnails():
-            job = self.provenanceOf(exposure, data).get(FINGERPRINT)
-            finished = getattr(sensorRef, "finished", None)
-            if job is not None and finished is not None and finished("postISRCCD", job):
-                self.log.info("%s is finished: postISRCCD is there and whole", sensorRef.dataId)
-                product = fetch(sensorRef, "postISRCCD")
-                return Struct(exposure=product, ossThumb=None, flattenedThumb=None)
+        product = self._finished(sensorRef, self.provenanceOf(exposure, data).get(FINGERPRINT))
+        if product is not None:
+            return product
         result = self.runInputs(exposure, data, camera=camera)
         if self.config.doWrite:
             sensorRef.put(result.exposure, "postISRCCD")
@@ -90,6 +90,20 @@ class InputMethods:
             if thumb is not None:
                 writeThumbnail(sensorRef, thumb, name)
         return result
+
+    def _finished(self, dataRef: Any, job: str | None) -> Struct | None:
+        """Return what `runDataRef` does if the product is there, whole, and of this very work."""
+        finished, qa = getattr(dataRef, "finished", None), self.config.qa
+        wanted = self.config.doWrite and not (qa.doThumbnailOss or qa.doThumbnailFlattened)
+        if not wanted or job is None or finished is None or not finished("postISRCCD", job):
+            return None
+        self.log.info("%s is finished: postISRCCD is there and whole", dataRef.dataId)
+        product = fetch(dataRef, "postISRCCD")
+        return Struct(exposure=product, ossThumb=None, flattenedThumb=None)
+
+    def whyNoFringes(self, filter: str | None) -> str:
+        """Return what provenance says of an exposure whose filter has no fringes."""
+        return f"not applied: filter {filter} is not in fringe.filters"
 
     def runInputs(self, exposure: Exposure, data: Struct, camera: Any = None) -> Struct:
         """Correct an exposure, and let the result tell what it was made of.
@@ -142,8 +156,7 @@ class InputMethods:
             told = [str(getattr(frame, "identity", "")) for frame in several]
             identities["fringes"] = "; ".join(told) if all(told) else ""
         elif self.config.doFringe and not self.fringe.checkFilter(exposure):
-            why = f"not applied: filter {exposure.filter} is not in fringe.filters"
-            identities["fringes"] = why
+            identities["fringes"] = self.whyNoFringes(exposure.filter)
         if not all(identities.values()) or not identities.keys() <= set(INPUTS):
             return {}
         return of_inputs(of_config(self.config), identities)
@@ -167,10 +180,6 @@ class InputMethods:
             if isinstance(found, Crosstalk):
                 exposure = with_crosstalk(exposure, found)
         return exposure
-
-    def _wantsThumbnails(self) -> bool:
-        qa = self.config.qa
-        return bool(qa.doThumbnailOss or qa.doThumbnailFlattened)
 
     @classmethod
     def wantedDatasets(cls, config: Any) -> list[tuple[str, dict[str, Any]]]:
