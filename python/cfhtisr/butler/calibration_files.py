@@ -1,11 +1,11 @@
 """What a file of calibrations has: its kind, its CCDs, its filter and its night."""
 
-__all__ = ["KINDS", "Described", "describe", "files_in"]
+__all__ = ["KINDS", "SUFFIXES", "Described", "describe"]
 
 import errno
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -29,7 +29,7 @@ _FRAMES = ("bias", "dark", "flat", "fringe")
 _BY_NAME = {"zero": "bias", "mask": "defects"} | {kind: kind for kind in _FRAMES}
 """What OBSTYPE may contain, and what it is then."""
 _FITS = (".fits", ".fits.fz", ".fits.gz", ".fit", ".fz", ".fit.gz")
-_SUFFIXES = (*_FITS, ".reg", ".txt", ".csv", ".list", ".dat", ".toml", ".ecsv")
+SUFFIXES = (*_FITS, ".reg", ".txt", ".csv", ".list", ".dat", ".toml", ".ecsv")
 _BY_SUFFIX = {".toml": "linearizer", ".ecsv": "crosstalk"}
 _FIRST_DAY = date(1858, 11, 17)  # of the modified Julian date
 _CCD = re.compile(r"[._-]?ccd\d\d", re.IGNORECASE)
@@ -64,20 +64,6 @@ class Described:
     taken: date | None
     dark_time: float
     stem: str
-
-
-def files_in(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
-    """Yield files, and those in folders that could hold calibrations, as absolute paths."""
-    for given in paths:
-        path = Path(given).absolute()
-        if path.is_dir():
-            yield from sorted(
-                file
-                for file in path.iterdir()
-                if file.name.lower().endswith(_SUFFIXES) and not file.name.startswith(".")
-            )
-        else:
-            yield path
 
 
 def describe(path: Path, kind: str | None = None, taken: date | None = None) -> Described:
@@ -225,7 +211,7 @@ def _night(mjd: float) -> date | None:
 
 def _stem(path: Path) -> str:
     name = path.name
-    for suffix in sorted(_SUFFIXES, key=len, reverse=True):
+    for suffix in sorted(SUFFIXES, key=len, reverse=True):
         if name.lower().endswith(suffix):
             name = name[: -len(suffix)]
             break

@@ -7,9 +7,10 @@ from datetime import date
 from os import PathLike
 from pathlib import Path
 
-from cfhtisr.butler.calibration_files import KINDS, Described, describe, files_in
+from cfhtisr.butler.calibration_files import KINDS, SUFFIXES, Described, describe
 from cfhtisr.butler.certifier import Certified, Certifier
 from cfhtisr.butler.connect import connect, explained
+from cfhtisr.butler.folders import files_in
 from cfhtisr.butler.names import CALIB
 from cfhtisr.butler.raw_files import MODES
 from cfhtisr.butler.rules import DATED, Rule
@@ -91,7 +92,7 @@ def certify(
         raise ValueError(f"validity is {validity}, wanted 0 days or more")
     result = Certified()
     found: list[tuple[Described, Rule]] = []
-    files = list(files_in(paths))
+    files = list(files_in(paths, SUFFIXES))
     for done, path in enumerate(files, 1):
         line = ""
         try:

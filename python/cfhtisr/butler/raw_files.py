@@ -18,6 +18,7 @@ from cfhtisr.butler._middleware import (
 )
 from cfhtisr.butler.connect import connect, explained
 from cfhtisr.butler.errors import RepositoryError
+from cfhtisr.butler.folders import files_in
 from cfhtisr.butler.names import INSTRUMENT, RAW_RUN
 from cfhtisr.butler.records import Described, describe
 
@@ -102,7 +103,7 @@ def ingest(
     with connect(root, writeable=True) as butler, explained(root):
         if run != RAW_RUN:
             butler.collections.register(run)
-        files = list(_files(paths))
+        files = list(files_in(paths, _SUFFIXES))
         for done, path in enumerate(files, 1):
             try:
                 line = _one(butler, describe(path), mode, skip_existing, run, result)
@@ -129,19 +130,6 @@ def _reason(error: BaseException, path: Path) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         text = os.strerror(error.errno)
     return text.removeprefix(f"{path}: ") or type(error).__name__
-
-
-def _files(paths: Iterable[str | os.PathLike[str]]) -> Iterable[Path]:
-    for given in paths:
-        path = Path(given).absolute()
-        if path.is_dir():
-            yield from sorted(
-                file
-                for file in path.iterdir()
-                if file.name.lower().endswith(_SUFFIXES) and not file.name.startswith(".")
-            )
-        else:
-            yield path
 
 
 def _one(
