@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsst.pex.config import Config
 
+from cfhtisr import CfhtIsrTaskConfig, config_files
 from cfhtisr import config as plain
-from cfhtisr import config_files
 from cfhtisr.config_files import ConfigFileError, UnknownFieldError
 from cfhtisr.tasks.crosstalk import CrosstalkTask, NullCrosstalkTask
 from cfhtisr.tasks.stray_light import StrayLightTask
@@ -291,3 +291,11 @@ def test_a_config_of_another_kind_is_no_group():
         pass
 
     assert list(config_files.field_names(Small())) == []
+
+
+def test_a_list_in_brackets_is_not_taken_letter_by_letter():
+    config = CfhtIsrTaskConfig()
+    with pytest.raises(ConfigFileError, match=r"\[i,z\] cannot be read, wanted .* i,z"):
+        config_files.apply_item(config, "fringe.filters=[i,z]")
+    config_files.apply_item(config, "fringe.filters=['i', 'z']")
+    assert list(config.fringe.filters) == ["i", "z"]

@@ -19,7 +19,9 @@ def test_an_executor_of_ones_own(tmp_path, monkeypatch, capsys):
     small_set(tmp_path, ccds=(3, 7), only=("raw",)).raw.rename(tmp_path / "1927963o.fits.fz")
     monkeypatch.chdir(tmp_path)
     # A spawned process imports the main module: that of the tests, not this text.
-    exec(compile(code, "beyond-one-machine.md", "exec"), {"__name__": "page"})
+    page = {"__name__": "page"}
+    exec(compile(code, "beyond-one-machine.md", "exec"), page)
+    page["main"]()
     assert "2 CCDs: 2 done" in capsys.readouterr().out
 
 

@@ -274,7 +274,11 @@ def _from_text(field: Any, text: str) -> Any:
         parts = [part.strip() for part in text.split(",")] if text else []
         return [_one(field.itemtype, part) for part in parts]
     if isinstance(field, ListField | DictField):
-        return _one(None, text)
+        value = _one(None, text)
+        if isinstance(value, str):  # which a list would take letter by letter
+            wanted = "i,z or ['i', 'z']" if isinstance(field, ListField) else "{'key': 'value'}"
+            raise ConfigFileError(f"{text} cannot be read, wanted something like {wanted}")
+        return value
     return _one(field.dtype, text)
 
 

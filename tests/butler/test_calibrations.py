@@ -226,3 +226,21 @@ def test_arguments_are_checked(repository, epochs):
         with pytest.raises(SystemExit):
             main(["repo", "ingest-calibs", str(repository), str(path), *words])
     assert main(["repo", "ingest-calibs", str(repository), str(path), "--begin", "soon"]) == 1
+
+
+def test_a_stated_range_is_changed_on_request_only(repository, epochs):
+    first = epochs["2008-03-01"]
+    day, other = datetime(2008, 3, 1), datetime(2008, 3, 2)
+    certify(repository, masters(first, ["bias"]), explicit=Range(day, None))
+    for dry_run in (True, False):
+        text = r"was to hold \[2008-03-01 to \.\.\.\), now \[2008-03-02 to \.\.\.\); --replace"
+        changed = {"explicit": Range(other, None), "dry_run": dry_run}
+        with pytest.raises(RepositoryError, match=text):
+            certify(repository, masters(first, ["bias"]), **changed)
+    # what says nothing of its own changes nothing
+    kept = certify(repository, masters(first, ["bias"]))
+    assert rows(kept) == [("bias", first.bias.name, "[2008-03-01 to ...)", 2)]
+    changed = {"explicit": Range(other, None), "replace": True}
+    told = certify(repository, masters(first, ["bias"]), **changed, dry_run=True)
+    done = certify(repository, masters(first, ["bias"]), **changed)
+    assert rows(told) == rows(done) == [("bias", first.bias.name, "[2008-03-02 to ...)", 2)]

@@ -1,17 +1,16 @@
 """Two nights of two eras through every door: the same bytes behind all of them."""
 
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from cfhtisr.io import read_provenance
 from cfhtisr.simulate.files import exposure
+from programs import ENVIRONMENT, call, cfhtisr, run_isr
 
 pytest.importorskip("lsst.daf.butler", reason="needs the extra [butler]")
 
@@ -27,33 +26,8 @@ FRINGES = "fringe.large=10"  # apertures that fit into these CCDs
 FEW = (0, 35)
 """The CCDs that go through the slower doors."""
 
-ENVIRONMENT = os.environ | {
-    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-}
 
-
-def call(*words, cwd=None, check=True):
-    """Run a program of this environment; return what it printed."""
-    words = list(map(str, words))
-    # Programs ask the variable where they are, as a shell sets it.
-    environment = ENVIRONMENT if cwd is None else ENVIRONMENT | {"PWD": str(cwd)}
-    done = subprocess.run(
-        words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=400
-    )
-    if check:
-        assert done.returncode == 0, f"{words}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done
-
-
-def cfhtisr(*words, **options):
-    return call(sys.executable, "-m", "cfhtisr.cli.main", *words, **options)
-
-
-def run_isr(*words, **options):
-    return call(sys.executable, "-m", "cfhtisr.cli.run_isr", *words, **options)
-
-
-def products(folder, ccds=None):
+def products(folder):
     """Return the bytes of the products below a folder, by exposure and CCD."""
     found = {}
     for path in sorted(folder.rglob("postISRCCD-MegaPrime-*.fits")):

@@ -91,6 +91,10 @@ class Certifier:
             (result.files if mine else result.there).append(described.path)
             result.datasets += len(mine)
             rule = self._ordered(rule, described, entries)
+            if rule.rank is None and self._is_other(run, rule):
+                for key in _keys(described):
+                    kept = [entry for entry in entries.get(key, []) if entry.run != run]
+                    entries[key] = [*kept, Entry(run, rule, None)]
             for key in mine:
                 entries.setdefault(key, []).append(Entry(run, rule, None))
         touched = {key for described, _ in found for key in _keys(described)}
@@ -118,6 +122,8 @@ class Certifier:
                             entries.setdefault(key, []).append(Entry(run, told, None))
                     elif rule.rank is not None:  # the old registry may have changed
                         butler.registry.setCollectionDocumentation(run, rule.text())
+                    elif self._is_other(run, rule):
+                        butler.registry.setCollectionDocumentation(run, told.text())
                     self._ingest(described, run, result)
                 entries = self._entries(kinds)
                 posts = self._fences() | set(fences)
@@ -137,6 +143,27 @@ class Certifier:
                     butler.collections.x_remove(run)
             raise
         _tabulate(ranges, result)
+
+    def _is_other(self, run: str, rule: Rule) -> bool:
+        """Whether a RUN is to hold at other times than it said; a repeat says nothing new.
+
+        Raises
+        ------
+        RepositoryError
+            If it is, and that was not asked for.
+        """
+        if not has_collection(self._butler, run):
+            return False
+        before = Rule.of(self._butler.registry.getCollectionDocumentation(run) or "")
+        if before is None or (rule.explicit is None and rule.reach is None):
+            return False
+        if (before.explicit, before.reach) == (rule.explicit, rule.reach):
+            return False
+        if not self._replace:
+            raise RepositoryError(
+                f"{rule.file}: was to hold {before.when}, now {rule.when}; --replace changes that"
+            )
+        return True
 
     def _run(self, described: Described) -> str:
         night = "undated" if described.taken is None else described.taken.strftime("%Y%m%d")

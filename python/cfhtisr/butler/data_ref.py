@@ -37,6 +37,17 @@ class DataRef:
     def __repr__(self) -> str:
         return f"DataRef({self.butlerSubset.datasetType}, {self.dataId})"
 
+    def lostFile(self, datasetType: str | None = None) -> str | None:
+        """Return the path of a dataset that the repository knows and whose file is gone.
+
+        None if it does not know it, or the file is there.
+        """
+        try:
+            path = self.getUri(datasetType)
+        except LookupError:
+            return None
+        return None if os.path.exists(path) else path
+
     def getButler(self) -> "Butler":
         """Return the butler."""
         return self.butlerSubset.butler

@@ -47,6 +47,13 @@ class Rule:
     order: int = 0
     rank: tuple[int, str] | None = None
 
+    @property
+    def when(self) -> str:
+        """What it says of its validity, in words."""
+        if self.explicit is not None:
+            return str(self.explicit)
+        return "nearest in time" if self.reach is None else f"{self.reach} days before and after"
+
     def text(self) -> str:
         """Return the rule as JSON."""
         explicit = None

@@ -179,7 +179,7 @@ class WorkRef:
         if asked in self.found:
             return self.found[asked]
         why = self.missing.get(asked, "it was not among what was wanted of this work")
-        raise NoResults(f"{datasetType} for {self.dataId}: {why}")
+        raise NoResults(f"{datasetType}: {why}")
 
     def _same(self, rest: Mapping[str, Any]) -> str | None:
         """Return the filter that is asked for, if it is another; refuse another exposure."""

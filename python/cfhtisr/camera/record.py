@@ -17,6 +17,10 @@ _LOG = logging.getLogger(__name__)
 _USED = ("GAIN", "RDNOISE", "SATURATE", "EXPTIME", "DARKTIME", "DATASEC", "DSEC", "BSEC", "CSEC")
 
 
+BEYOND = "beyond 64 bits"
+"""Why some numbers become text: nobody computes with them, and many files have them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Repair:
     """One card that was not believed.
@@ -111,6 +115,8 @@ def record(
         header[repair.card] = repair.new
         texts.append(f"cfhtisr repair: {repair}".encode("ascii", "replace").decode())
         level = logging.WARNING if repair.matters and not quiet else logging.INFO
+        if repair.why == BEYOND:
+            level = logging.DEBUG
         if _LOG.isEnabledFor(level):
             _LOG.log(level, "%s%s", f"{source}: " if source else "", repair)
     for text in texts:

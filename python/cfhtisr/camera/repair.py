@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cfhtisr.camera import filters
 from cfhtisr.camera.mosaic import CcdFacts, facts
-from cfhtisr.camera.record import Repair, number_of, record, value_of
+from cfhtisr.camera.record import BEYOND, Repair, number_of, record, value_of
 from cfhtisr.camera.sections import detector_for
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _too_large(header: "Header", ccd: CcdFacts) -> Iterator[Repair]:
     for card in dict.fromkeys(keyword for keyword in header if keyword.startswith("Q")):
         value = value_of(header, card)
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            yield Repair(card, value, str(value), "beyond 64 bits")
+            yield Repair(card, value, str(value), BEYOND)
 
 
 def _temperature(header: "Header", ccd: CcdFacts) -> Iterator[Repair]:

@@ -294,7 +294,7 @@ class ArgumentParser(argparse.ArgumentParser):
             self.error("there is no output: give --output or --rerun")
         if runs:
             self._check(namespace.config)
-        namespace.butler = self._open(namespace, namespace.clobberOutput and runs)
+        namespace.butler = self._open(namespace, namespace.clobberOutput and runs, runs)
         del namespace.rerunText
         try:
             self._find_data(namespace)
@@ -317,16 +317,18 @@ class ArgumentParser(argparse.ArgumentParser):
         except ValueError as error:
             self.error(_line(error))
 
-    def _open(self, namespace: argparse.Namespace, clobber: bool) -> Any:
+    def _open(self, namespace: argparse.Namespace, clobber: bool, runs: bool) -> Any:
         """Open the repository."""
-        rerun = namespace.rerunText
+        rerun, output = namespace.rerunText, namespace.output
+        if not runs:  # nothing is written; what is read may still be in another rerun
+            rerun, output = (rerun if rerun is not None and ":" in rerun else None), None
         try:
             opener = self._opener
             if opener is None:
                 opener = importlib.import_module("cfhtisr.butler").open_butler
             return opener(
                 namespace.input,
-                output=None if rerun is not None else namespace.output,
+                output=None if rerun is not None else output,
                 rerun=rerun,
                 calib=namespace.calib,
                 clobber_output=clobber,

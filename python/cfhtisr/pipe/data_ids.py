@@ -195,7 +195,13 @@ def data_exists(ref: Any, datasetType: str) -> bool:
     subs = list(ref.subItems()) if hasattr(ref, "subItems") else []
     if subs:
         return any(data_exists(sub, datasetType) for sub in subs)
-    return bool(ref.datasetExists(datasetType=datasetType))
+    if ref.datasetExists(datasetType=datasetType):
+        return True
+    lost = getattr(ref, "lostFile", lambda datasetType: None)(datasetType)
+    if lost is None:
+        return False
+    _log.error("The file of %s is gone: %s", ref.dataId, lost)
+    return True  # it is to fail, and not to be forgotten
 
 
 def _cast(key: str, value: Any, type_: Any) -> Any:

@@ -45,7 +45,7 @@ class RecordMethods(_Base):
         old = _read(butler, name, "--clobber-config")
 
         def tell(text: str) -> None:
-            self.log.critical("Comparing configuration: %s", text)
+            self.log.critical("Comparing configuration (here != in the output): %s", text)
 
         if not self.config.compare(old, shortcut=False, output=tell):
             raise TaskError(
