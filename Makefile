@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+# All of them, by name: the package itself is not installed from elsewhere for its extra `all`.
+EXTRAS := test,dev,butler,pipeline,bps,dask,postgres,plot,cosmics
 RUST := Cargo.toml Cargo.lock $(shell find rust -name '*.rs')
 
 .PHONY: help
@@ -22,7 +24,7 @@ $(VENV)/tools: pyproject.toml
 	touch $@
 
 $(VENV)/develop: $(VENV)/tools $(RUST)
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet --extras test,dev,all
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet --extras $(EXTRAS)
 	touch $@
 
 .PHONY: develop
