@@ -244,3 +244,18 @@ def test_a_stated_range_is_changed_on_request_only(repository, epochs):
     told = certify(repository, masters(first, ["bias"]), **changed, dry_run=True)
     done = certify(repository, masters(first, ["bias"]), **changed)
     assert rows(told) == rows(done) == [("bias", first.bias.name, "[2008-03-02 to ...)", 2)]
+
+
+def test_a_collection_of_ones_own_stays_that(repository, epochs):
+    first, second, _ = epochs.values()
+    ingest(repository, [second.raw])
+    certify(repository, masters(first, ["bias"]))
+    own = certify(repository, masters(second, ["bias"]), collection="u/own")
+    assert [row[1] for row in rows(own)] == [second.bias.name]
+    later = certify(repository, masters(second, ["dark"]) + masters(first, ["bias"]))
+    assert [row[1:3] for row in rows(later) if row[0] == "bias"] == [
+        (first.bias.name, "[... to 2015-01-01)")
+    ]
+    for calib, files in ((None, first), ("u/own", second)):
+        ref = next(iter(open_butler(repository, calib=calib).subset("raw")))
+        assert ref.get("bias").identity.startswith(files.bias.name)

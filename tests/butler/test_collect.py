@@ -278,3 +278,13 @@ def test_what_writers_left_days_ago_is_removed(butler, filled):
     butler.collect(prepared)
     left = {path.name for path in waiting.iterdir()} - {".lock"}
     assert left == {".b.fits.0123456789ab.cfhtisr-part", "postISRCCD-1-00.fits"}
+
+
+def test_a_ccd_that_is_named_twice_is_taken_in_once(butler, filled):
+    refs = list(butler.subset("raw", dataId={"ccd": 7}))
+    first, second = (butler.prepare(refs, [("raw", {})]) for _ in range(2))
+    for work in first + second:
+        put(work, "twice")
+    butler.collect(first + second)
+    assert set(there(filled).values()) == {"twice"}
+    assert len(there(filled)) == len(refs)

@@ -59,6 +59,17 @@ def test_clobbering_removes_the_rerun_and_nothing_else(filled):
     assert len(list(butler.subset("raw"))) == 7
 
 
+def test_clobbering_takes_neither_the_input_nor_what_lies_inside(filled):
+    for name in ("one", "one/sub"):
+        put(ours.open_butler(filled, rerun=name))
+    with pytest.raises(RepositoryError, match=r"rerun/one/sub lies in its folder"):
+        ours.open_butler(filled, rerun="one", clobber_output=True)
+    with pytest.raises(RepositoryError, match=r"rerun/one/sub is the input"):
+        ours.open_butler(filled, rerun="one/sub:one/sub", clobber_output=True)
+    for name in ("one", "one/sub"):
+        assert ours.open_butler(filled, rerun=name).get("runIsr_config") is not None
+
+
 @pytest.mark.parametrize("name", ["", "a:b:c", ":", "a:", "../a", "a/../b"])
 def test_names_that_are_none(two_eras, name):
     with pytest.raises(ValueError, match="rerun is"):

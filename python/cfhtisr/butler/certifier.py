@@ -23,7 +23,7 @@ from cfhtisr.butler._middleware import (
 from cfhtisr.butler.calibration_files import KINDS, Described
 from cfhtisr.butler.connect import has_collection
 from cfhtisr.butler.errors import RepositoryError
-from cfhtisr.butler.names import CALIB, INSTRUMENT
+from cfhtisr.butler.names import INSTRUMENT
 from cfhtisr.butler.raw_files import MODES
 from cfhtisr.butler.rules import Entry, Key, Rule, held
 from cfhtisr.butler.validity import ERA_FENCES, Range
@@ -167,7 +167,8 @@ class Certifier:
 
     def _run(self, described: Described) -> str:
         night = "undated" if described.taken is None else described.taken.strftime("%Y%m%d")
-        return f"{CALIB}/{described.kind}/{night}/{described.stem}"
+        # Below the name of the collection: what is in another one is none of its business.
+        return f"{self._collection}/{described.kind}/{night}/{described.stem}"
 
     def _ordered(self, rule: Rule, described: Described, entries: dict[Key, list[Entry]]) -> Rule:
         """Return the rule with its place among those of the same night."""
@@ -192,7 +193,7 @@ class Certifier:
         registry = self._butler.registry
         for kind in sorted(kinds):
             names = self._butler.collections.query(
-                f"{CALIB}/{kind}/*", collection_types=CollectionType.RUN
+                f"{self._collection}/{kind}/*", collection_types=CollectionType.RUN
             )
             rules = {run: Rule.of(registry.getCollectionDocumentation(run) or "") for run in names}
             runs = [run for run in sorted(names) if rules[run] is not None]

@@ -73,6 +73,8 @@ def open_butler(
             if before is not None and not has_collection(butler, before):
                 raise RepositoryError(f"{root}: there is no rerun {before.removeprefix(RERUN)!r}")
             if before == run:
+                if clobber_output:
+                    raise RepositoryError(f"{root}: {run} is the input, and cannot be removed")
                 inputs = ()
             collections = _made(root, butler, run, inputs, clobber_output)
             return Butler(Places(root, collections, run, None, chosen, calib_root))

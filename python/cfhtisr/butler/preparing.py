@@ -70,7 +70,12 @@ class Preparation:
 
     def collect(self, workRefs: Sequence[Any]) -> None:
         """Take in what was put; see `cfhtisr.butler.Butler.collect`."""
-        ours = [ref for ref in workRefs if isinstance(ref, WorkRef) and ref.staging]
+        known = {
+            (ref.dataId["visit"], ref.dataId["ccd"]): ref
+            for ref in workRefs
+            if isinstance(ref, WorkRef) and ref.staging
+        }
+        ours = list(known.values())  # each once, however often it was named
         if not ours or self._finder.places.run is None:
             return
         store = self._finder.store()

@@ -200,7 +200,19 @@ class Store:
             ) from error
 
     def clobber(self) -> None:
-        """Remove the RUN and all that is in it."""
+        """Remove the RUN and all that is in it.
+
+        Raises
+        ------
+        RepositoryError
+            If there are other RUNs whose folders lie inside of its own.
+        """
+        inside = self.butler.collections.query(f"{self.run}/*")
+        if inside:
+            raise RepositoryError(
+                f"{self.root}: {self.run} cannot be removed, "
+                f"{', '.join(sorted(inside))} lies in its folder"
+            )
         if has_collection(self.butler, self.run):
             with explained(self.root):
                 self.butler.removeRuns([self.run])
