@@ -259,3 +259,16 @@ def test_a_collection_of_ones_own_stays_that(repository, epochs):
     for calib, files in ((None, first), ("u/own", second)):
         ref = next(iter(open_butler(repository, calib=calib).subset("raw")))
         assert ref.get("bias").identity.startswith(files.bias.name)
+
+
+def test_what_others_certified_does_not_give_way(repository, epochs):
+    from small_nights import certify as by_hand
+
+    first, second, _ = epochs.values()
+    ingest(repository, [first.raw])
+    by_hand(repository, first, ["bias"], end="2008-03-05T00:00:00")
+    with pytest.raises(RepositoryError, match="was certified by other means, and would give way"):
+        certify(repository, masters(second, ["bias"]))
+    ref = next(iter(open_butler(repository).subset("raw")))
+    assert ref.get("bias").identity.startswith(first.bias.name)
+    assert certify(repository, masters(second, ["dark"])).datasets == 2

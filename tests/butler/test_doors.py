@@ -108,9 +108,14 @@ def test_each_night_has_the_calibrations_of_its_epoch(corrected, nights):
 
 
 def test_a_rerun_does_nothing_twice(repo, corrected):
-    before = {path: path.stat().st_mtime_ns for path in corrected.rglob("postISRCCD*.fits")}
+    def made():
+        paths = (*corrected.rglob("postISRCCD*.fits"), *corrected.rglob("runIsr_metadata*.yaml"))
+        return {path: path.stat().st_mtime_ns for path in paths}
+
+    before = made()
+    assert len(before) == 304
     run_isr(repo, "--id", "ccd=0..3", "--rerun", "me", "-j", "2", "-c", f"isr.{FRINGES}")
-    assert {path: path.stat().st_mtime_ns for path in corrected.rglob("postISRCCD*.fits")} == before
+    assert made() == before
 
 
 def test_plain_files_give_the_same_bytes(corrected, nights, tmp_path):

@@ -272,6 +272,7 @@ class Certifier:
             wanted.setdefault((kind, filter_), {})[ccd] = mine
         for (kind, filter_), ccds in wanted.items():
             now: dict[int, set[tuple[Any, Any]]] = {ccd: set() for ccd in ccds}
+            strange: dict[int, str] = {}
             for each in registry.queryDatasetAssociations(
                 kind,
                 collections=[self._collection],
@@ -280,6 +281,8 @@ class Certifier:
                 data_id = each.ref.dataId
                 if data_id.get("physical_filter") == filter_ and data_id["detector"] in now:
                     now[data_id["detector"]].add((each.ref.id, each.timespan))
+                    if not each.ref.run.startswith(f"{self._collection}/{kind}/"):
+                        strange[data_id["detector"]] = f"{each.ref.run} for {each.timespan}"
             changed = [
                 ccd
                 for ccd, mine in ccds.items()
@@ -287,6 +290,12 @@ class Certifier:
             ]
             if not changed:
                 continue
+            for ccd in changed:
+                if ccd in strange:
+                    raise RepositoryError(
+                        f"{kind} of ccd{ccd:02d}: {strange[ccd]} was certified by other means, and "
+                        "would give way; decertify it first, or use another --collection"
+                    )
             old = [_data_id((kind, filter_, ccd)) for ccd in changed if now[ccd]]
             if old:
                 registry.decertify(self._collection, kind, Timespan(None, None), dataIds=old)

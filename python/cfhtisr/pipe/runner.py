@@ -270,7 +270,8 @@ class TaskRunner:
                     traceback.print_exc(file=sys.stderr)
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
-            task.writeMetadata(dataRef)
+            if not (getattr(result, "wasFinished", False) and _has_notes(task, dataRef)):
+                task.writeMetadata(dataRef)
         if not self.doReturnResults:
             return Struct(exitStatus=status)
         return Struct(exitStatus=status, dataRef=dataRef, metadata=task.metadata, result=result)
@@ -278,6 +279,15 @@ class TaskRunner:
     def runTask(self, task: Any, dataRef: Any, kwargs: dict[str, Any]) -> Any:
         """Call the task: its ``runDataRef``."""
         return task.runDataRef(dataRef, **kwargs)
+
+
+def _has_notes(task: Any, dataRef: Any) -> bool:
+    """Whether the output has what the task noted when it did the work: it is not to be lost."""
+    name = task._getMetadataName()
+    try:
+        return name is not None and bool(dataRef.datasetExists(name, write=True))
+    except (AttributeError, LookupError, TypeError):
+        return False
 
 
 class ButlerInitializedTaskRunner(TaskRunner):

@@ -56,7 +56,8 @@ class InputMethods:
         -------
         result : Struct
             What `run` returns. With ``config.doWrite`` its exposure has been stored as
-            ``postISRCCD``; thumbnails have been stored as `writeThumbnail` says.
+            ``postISRCCD``; thumbnails have been stored as `writeThumbnail` says. Where the
+            reference says that this very product is there, it is that, and ``wasFinished`` is True.
 
         Raises
         ------
@@ -99,7 +100,7 @@ class InputMethods:
             return None
         self.log.info("%s is finished: postISRCCD is there and whole", dataRef.dataId)
         product = fetch(dataRef, "postISRCCD")
-        return Struct(exposure=product, ossThumb=None, flattenedThumb=None)
+        return Struct(exposure=product, ossThumb=None, flattenedThumb=None, wasFinished=True)
 
     def whyNoFringes(self, filter: str | None) -> str:
         """Return what provenance says of an exposure whose filter has no fringes."""
