@@ -125,6 +125,42 @@ def test_files_of_one_ccd_and_replacements_of_a_night(repository, epochs, tmp_pa
     assert rows(result) == [("bias", "better.fits.fz", "[... to 2015-01-01)", 2)]
 
 
+def test_what_was_replaced_can_be_put_first_again(repository, epochs, tmp_path):
+    first = epochs["2008-03-01"]
+    new = shutil.copy(first.bias, tmp_path / "better.fits.fz")
+    certify(repository, [first.bias])
+    certify(repository, [new], replace=True)
+    for path in (first.bias, Path(new), Path(new), first.bias):
+        told = certify(repository, [path], replace=True, dry_run=True)
+        done = certify(repository, [path], replace=True)
+        assert rows(told) == rows(done) == [("bias", path.name, "[... to 2015-01-01)", 2)]
+        # without it, and once more, nothing changes
+        for other in (first.bias, new):
+            assert rows(certify(repository, [other])) == rows(done)
+
+
+@pytest.mark.parametrize("mode", ["direct", "copy"])
+def test_a_file_that_was_moved_is_looked_for_where_it_is_now(repository, epochs, tmp_path, mode):
+    path = Path(shutil.copy(epochs["2008-03-01"].bias, tmp_path / "bias.fits.fz"))
+    ingest(repository, [epochs["2008-03-01"].raw])
+    before = certify(repository, [path], mode=mode)
+    ref = next(iter(open_butler(repository).subset("raw", dataId={"ccd": 3})))
+    known = Path(ref.get("bias_filename")[0])
+    moved = tmp_path / "elsewhere" / path.name
+    moved.parent.mkdir()
+    known.rename(moved)
+    for dry_run in (True, False):
+        with pytest.raises(RepositoryError, match=f"as {known}, which is gone; --replace lets"):
+            certify(repository, [moved], dry_run=dry_run)
+    told = certify(repository, [moved], replace=True, mode=mode, dry_run=True)
+    after = certify(repository, [moved], replace=True, mode=mode)
+    assert told.files == after.files == [str(moved)]
+    assert rows(told) == rows(before) == rows(after)
+    ref = next(iter(open_butler(repository).subset("raw", dataId={"ccd": 3})))
+    assert ref.get("bias").detector.name == "ccd03"
+    assert ref.get("bias_filename") == [str(moved if mode == "direct" else known)]
+
+
 def test_products_serve_as_masters(repository, epochs, tmp_path):
     frame = read_raw(epochs["2008-03-01"].flat, 3, processed=True)
     path = tmp_path / "flat-ccd03.fits"

@@ -5,8 +5,10 @@ import importlib.util
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -174,6 +176,35 @@ def test_two_writers_at_once_write_each_product_once(repo, wanted):
     assert products(repo, "both") == wanted
     _, numbers = listed(repo, "rerun/both")
     assert (numbers["postISRCCD"], numbers["runIsr_config"]) == (CCDS, 1)
+
+
+def test_two_who_certify_at_once_lose_nothing(repo, nights, monkeypatch):
+    from cfhtisr.butler.calibrations import certify
+    from cfhtisr.butler.certifier import Certifier
+    from cfhtisr.butler.connect import connect
+
+    apply, inside, done = Certifier._apply, threading.Event(), threading.Event()
+
+    def slowly(self, held):
+        if not inside.is_set():
+            inside.set()
+            done.wait(2)  # time enough for the other one, if it were let in
+        apply(self, held)
+
+    monkeypatch.setattr(Certifier, "_apply", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(certify, repo, [nights[36].bias], collection="u/two")
+        assert inside.wait(60)
+        second = pool.submit(certify, repo, [nights[40].bias], collection="u/two")
+        second.add_done_callback(lambda _: done.set())
+        assert (first.result().datasets, second.result().datasets) == (3, 4)
+    files = {row[2] for row in second.result().table}
+    assert files == {nights[36].bias.name, nights[40].bias.name}
+    with connect(repo) as butler:
+        held = butler.registry.queryDatasetAssociations("bias", collections="u/two")
+        assert Counter(each.ref.dataId["detector"] for each in held) == Counter(
+            [0, 7, 35, 0, 7, 36, 39]
+        )
 
 
 def test_the_address_that_is_kept_names_the_driver_and_no_password(repo, server):

@@ -11,11 +11,13 @@ from cfhtisr.butler.calibration_files import KINDS, SUFFIXES, Described, describ
 from cfhtisr.butler.certifier import Certified, Certifier
 from cfhtisr.butler.connect import connect, explained
 from cfhtisr.butler.folders import files_in
+from cfhtisr.butler.locks import locked
 from cfhtisr.butler.names import CALIB
 from cfhtisr.butler.raw_files import MODES
 from cfhtisr.butler.rules import DATED, Rule
 from cfhtisr.butler.validity import Range
 
+_LOCK = ".calibrations.lock"
 _REFUSED = (OSError, ValueError, LookupError, MemoryError)
 
 
@@ -140,7 +142,11 @@ def take_in(
         if dry_run:
             certifier.look(found, fences, result)
         elif found or fences:
-            certifier.take(found, fences, result)
+            folder = Path(root)
+            # What holds follows from all that is there: nobody may add to it in between.
+            with locked((folder if folder.is_dir() else folder.parent) / _LOCK):
+                butler.registry.refresh()
+                certifier.take(found, fences, result)
 
 
 def _rule(described: Described, validity: int | None, explicit: Range | None) -> Rule:

@@ -7,7 +7,7 @@ import filecmp
 import functools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -83,20 +83,16 @@ class Certifier:
         entries = self._entries({described.kind for described, _ in found})
         for described, rule in found:
             run = self._run(described)
-            mine = [
-                key
-                for key in _keys(described)
-                if all(entry.run != run for entry in entries.get(key, []))
-            ]
-            (result.files if mine else result.there).append(described.path)
-            result.datasets += len(mine)
-            rule = self._ordered(rule, described, entries)
-            if rule.rank is None and self._is_other(run, rule):
-                for key in _keys(described):
-                    kept = [entry for entry in entries.get(key, []) if entry.run != run]
-                    entries[key] = [*kept, Entry(run, rule, None)]
-            for key in mine:
-                entries.setdefault(key, []).append(Entry(run, rule, None))
+            mine = [entry for key in _keys(described) for entry in entries.get(key, [])]
+            there = [entry for entry in mine if entry.run == run]
+            told = self._told(run, rule, described, entries)
+            fresh = len(described.ccds) - len(there)
+            refs = [entry.ref for entry in there if entry.ref is not None]
+            if refs and not fresh and self._is_moved(refs, described):
+                fresh = len(refs)
+            (result.files if fresh else result.there).append(described.path)
+            result.datasets += fresh
+            _note(entries, described, run, told)
         touched = {key for described, _ in found for key in _keys(described)}
         posts = self._fences() | set(fences)
         _tabulate({key: held(key, entries[key], posts) for key in touched}, result)
@@ -114,16 +110,13 @@ class Certifier:
                 entries = self._entries(kinds) if self._replace else {}
                 for described, rule in found:
                     run = self._run(described)
-                    told = self._ordered(rule, described, entries)
+                    told = self._told(run, rule, described, entries)
                     if not has_collection(butler, run):
                         fresh.append(run)
                         butler.collections.register(run, doc=told.text())
-                        for key in _keys(described):
-                            entries.setdefault(key, []).append(Entry(run, told, None))
-                    elif rule.rank is not None:  # the old registry may have changed
-                        butler.registry.setCollectionDocumentation(run, rule.text())
-                    elif self._is_other(run, rule):
+                    elif told != self._rule_of(run):
                         butler.registry.setCollectionDocumentation(run, told.text())
+                    _note(entries, described, run, told)
                     self._ingest(described, run, result)
                 entries = self._entries(kinds)
                 posts = self._fences() | set(fences)
@@ -144,58 +137,67 @@ class Certifier:
             raise
         _tabulate(ranges, result)
 
-    def _is_other(self, run: str, rule: Rule) -> bool:
-        """Whether a RUN is to hold at other times than it said; a repeat says nothing new.
+    def _told(
+        self, run: str, rule: Rule, described: Described, entries: dict[Key, list[Entry]]
+    ) -> Rule:
+        """Return the rule that a RUN is to have from now on; a repeat says nothing new.
 
         Raises
         ------
         RepositoryError
-            If it is, and that was not asked for.
+            If it is to hold at other times than it said and that was not asked for, or others
+            have made a RUN of that name.
         """
-        if not has_collection(self._butler, run):
-            return False
-        before = Rule.of(self._butler.registry.getCollectionDocumentation(run) or "")
-        if before is None or (rule.explicit is None and rule.reach is None):
-            return False
-        if (before.explicit, before.reach) == (rule.explicit, rule.reach):
-            return False
-        if not self._replace:
-            raise RepositoryError(
-                f"{rule.file}: was to hold {before.when}, now {rule.when}; --replace changes that"
-            )
-        return True
+        if self._butler is None or not has_collection(self._butler, run):
+            return self._first(rule, run, described, entries)
+        before = self._rule_of(run)
+        if before is None:
+            raise RepositoryError(f"{described.path}: {run} is there, and was made by other means")
+        if rule.rank is not None:  # the old registry may have changed
+            return rule
+        told = before
+        says = rule.explicit is not None or rule.reach is not None
+        if says and (before.explicit, before.reach) != (rule.explicit, rule.reach):
+            if not self._replace:
+                raise RepositoryError(
+                    f"{rule.file}: was to hold {before.when}, now {rule.when}; --replace "
+                    "changes that"
+                )
+            told = rule
+        return self._first(replace(told, order=before.order), run, described, entries)
 
     def _run(self, described: Described) -> str:
         night = "undated" if described.taken is None else described.taken.strftime("%Y%m%d")
         # Below the name of the collection: what is in another one is none of its business.
         return f"{self._collection}/{described.kind}/{night}/{described.stem}"
 
-    def _ordered(self, rule: Rule, described: Described, entries: dict[Key, list[Entry]]) -> Rule:
-        """Return the rule with its place among those of the same night."""
-        if not self._replace:
-            return rule
-        orders = [
+    def _rule_of(self, run: str) -> Rule | None:
+        return Rule.of(self._butler.registry.getCollectionDocumentation(run) or "")
+
+    def _first(
+        self, rule: Rule, run: str, described: Described, entries: dict[Key, list[Entry]]
+    ) -> Rule:
+        """Return the rule with its place among those of the same night: with replace, the first."""
+        others = [
             entry.rule.order
             for key in _keys(described)
             for entry in entries.get(key, [])
-            if entry.rule.taken == rule.taken
+            if entry.rule.taken == rule.taken and entry.run != run
         ]
-        return Rule(
-            rule.file, rule.taken, rule.reach, rule.explicit, rule.dark_time,
-            max(orders, default=-1) + 1,
-        )  # fmt: skip
+        if not self._replace or rule.order > max(others, default=-1):
+            return rule
+        return replace(rule, order=max(others) + 1)
 
     def _entries(self, kinds: set[str]) -> dict[Key, list[Entry]]:
         """Return all calibrations of some kinds that have a rule."""
         found: dict[Key, list[Entry]] = {}
         if self._butler is None:
             return found
-        registry = self._butler.registry
         for kind in sorted(kinds):
             names = self._butler.collections.query(
                 f"{self._collection}/{kind}/*", collection_types=CollectionType.RUN
             )
-            rules = {run: Rule.of(registry.getCollectionDocumentation(run) or "") for run in names}
+            rules = {run: self._rule_of(run) for run in names}
             runs = [run for run in sorted(names) if rules[run] is not None]
             if not runs:
                 continue
@@ -234,10 +236,12 @@ class Certifier:
         ]
         there = {ref.id for ref in butler.query_datasets(kind, run, explain=False, limit=None)}
         fresh = [ref for ref in refs if ref.id not in there]
-        if not fresh:
-            self._same_file(refs[0], described)
+        if not fresh and not self._is_moved(refs, described):
             result.there.append(described.path)
             return
+        if not fresh:
+            butler.pruneDatasets(refs, disassociate=False, unstore=True, purge=False)
+            fresh = refs
         try:
             butler.ingest(
                 FileDataset(path=described.path, refs=fresh, formatter=_formatter(described.kind)),
@@ -252,16 +256,30 @@ class Certifier:
         result.files.append(described.path)
         result.datasets += len(fresh)
 
-    def _same_file(self, ref: Any, described: Described) -> None:
-        """Refuse another file of the name and night of one that is there."""
-        path = Path(self._butler.getURI(ref).ospath)
-        if not path.exists() or path.samefile(described.path):
-            return
-        if not filecmp.cmp(path, described.path, shallow=False):
+    def _is_moved(self, refs: list[Any], described: Described) -> bool:
+        """Whether the file of datasets that are there is gone, and this one takes its place.
+
+        Raises
+        ------
+        RepositoryError
+            If that was not asked for, or there is another file of that name and night.
+        """
+        path = Path(self._butler.getURI(refs[0]).ospath)
+        if not path.exists():
+            if not self._replace:
+                raise RepositoryError(
+                    f"{described.path}: the repository has it as {path}, which is gone; --replace "
+                    "lets this file take its place"
+                )
+            return True
+        if not path.samefile(described.path) and not filecmp.cmp(
+            path, described.path, shallow=False
+        ):
             raise RepositoryError(
                 f"{described.path}: {path} of the same name and night is in the repository, and "
                 "differs; give it another name, and --replace"
             )
+        return False
 
     def _apply(self, held: dict[Key, list[tuple[Entry, Range]]]) -> None:
         """Certify what holds, where that is not what is certified already."""
@@ -305,6 +323,14 @@ class Certifier:
                     together.setdefault(each, []).append(ref)
             for each, refs in together.items():
                 registry.certify(self._collection, refs, _timespan(each))
+
+
+def _note(entries: dict[Key, list[Entry]], described: Described, run: str, rule: Rule) -> None:
+    """Note the rule of a RUN for all CCDs of its file."""
+    for key in _keys(described):
+        mine = entries.setdefault(key, [])
+        ref = next((entry.ref for entry in mine if entry.run == run), None)
+        mine[:] = [*(entry for entry in mine if entry.run != run), Entry(run, rule, ref)]
 
 
 def _keys(described: Described) -> list[Key]:

@@ -3,12 +3,11 @@
 __all__ = ["Store"]
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,12 @@ from cfhtisr.butler import readers
 from cfhtisr.butler._middleware import DatasetRef, DatasetType, FileDataset
 from cfhtisr.butler.connect import explained, has_collection
 from cfhtisr.butler.errors import RepositoryError
+from cfhtisr.butler.locks import locked
 from cfhtisr.butler.names import facts_of
 from cfhtisr.butler.staging import STAGING, backed_up
 from cfhtisr.io.atomic import is_leftover
 
+_LOCK = ".lock"
 _TRIES = 5
 _DAYS = 2
 _OWN = re.compile(r"\d+-[0-9a-f]{8}-")
@@ -92,7 +93,7 @@ class Store:
 
         if self.find(datasetType, coordinate) is not None:
             return False
-        with self._locked(), explained(self.root):
+        with locked(self.staging / _LOCK), explained(self.root):
             try:
                 self.butler.put(value, datasetType, coordinate, run=self.run)
             except ConflictingDefinitionError:
@@ -109,7 +110,7 @@ class Store:
         from lsst.daf.butler.registry import ConflictingDefinitionError
 
         waiting = [(ref, Path(path)) for ref, path in files]
-        with self._locked(), explained(self.root):
+        with locked(self.staging / _LOCK), explained(self.root):
             for attempt in range(_TRIES):
                 ready = [(ref, path) for ref, path in waiting if path.exists()]
                 if not ready:
@@ -178,26 +179,13 @@ class Store:
         )
 
     def _put_plainly(self, value: Any, datasetType: str, coordinate: Any, backup: bool) -> None:
-        with self._locked(), explained(self.root):
+        with locked(self.staging / _LOCK), explained(self.root):
             old = self.find(datasetType, coordinate)
             if old is not None:
                 if backup:
                     backed_up(self.butler.getURI(old).ospath)
                 self.butler.pruneDatasets([old], disassociate=True, unstore=True, purge=True)
             self.butler.put(value, datasetType, coordinate, run=self.run)
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Let one process at a time change the RUN; the system frees the lock of a dead one."""
-        try:
-            self.staging.mkdir(parents=True, exist_ok=True)
-            with open(self.staging / ".lock", "ab") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                yield
-        except PermissionError as error:
-            raise RepositoryError(
-                f"{error.filename or self.folder}: may not be written ({error.strerror})"
-            ) from error
 
     def clobber(self) -> None:
         """Remove the RUN and all that is in it.
