@@ -94,6 +94,22 @@ def test_an_output_repository_is_made_and_removed(two_eras, tmp_path):
     assert fresh.dataRef("raw", filter="i2", ccd=7).get("bias") is not None
 
 
+def test_an_output_repository_that_others_make_meanwhile_is_theirs_too(
+    two_eras, tmp_path, monkeypatch
+):
+    from cfhtisr.butler import repository
+
+    create, place = repository.create, tmp_path / "out"
+
+    def late(folder):
+        monkeypatch.undo()
+        put(ours.open_butler(two_eras, output=place), dark=True)
+        return create(folder)
+
+    monkeypatch.setattr(repository, "create", late)
+    assert dark(ours.open_butler(two_eras, output=place))
+
+
 def test_a_folder_of_other_things_is_never_removed(two_eras, tmp_path):
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(RepositoryError, match="is not removed"):

@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -57,6 +59,41 @@ def test_a_repository_is_not_made_twice(empty_repository, tmp_path):
         ours.create(tmp_path / "file")
     with pytest.raises(RepositoryError, match="is not empty"):
         ours.create(tmp_path)
+
+
+def test_of_those_who_make_it_at_once_one_does(tmp_path):
+    code = "import sys; from cfhtisr.butler import create; create(sys.argv[1])"
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, tmp_path / "new"], stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    told = [process.communicate(timeout=100)[1].decode() for process in both]
+    assert sorted(process.returncode for process in both) == [0, 1]
+    assert f"{tmp_path}/new is a repository already" in "".join(told)
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"butler.yaml", "gen3.sqlite3"}
+    assert list(ours.open_butler(tmp_path / "new").subset("raw")) == []
+
+
+@pytest.mark.parametrize("last", ["gen3.sqlite3", "butler.yaml"])
+def test_what_was_half_made_when_it_was_killed_is_made_anew(tmp_path, last):
+    code = f"""
+import os, sys
+from cfhtisr.butler import create
+replace = os.replace
+def killed(source, target):
+    if os.path.basename(target) == {last!r}:
+        os._exit(9)
+    replace(source, target)
+os.replace = killed
+create(sys.argv[1])
+"""
+    root = tmp_path / "new"
+    assert subprocess.run([sys.executable, "-c", code, root], check=False).returncode == 9
+    with pytest.raises(RepositoryError, match=r"there is no butler\.yaml"):
+        ours.open_butler(root)
+    ours.create(root)
+    assert {path.name for path in root.iterdir()} == {"butler.yaml", "gen3.sqlite3"}
+    assert list(ours.open_butler(root).subset("raw")) == []
 
 
 @pytest.mark.parametrize("url", ["nonsense", "oracle://there/is/none", "sqlite:////no/such/a.db"])

@@ -4,15 +4,24 @@ __all__ = ["locked"]
 
 import contextlib
 import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from cfhtisr.butler.errors import RepositoryError
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a file, which is made with its folder and stays when the block is left.
+def locked(path: Path, *, kept: bool = True) -> Iterator[None]:
+    """Hold the lock of a file, which is made with its folder.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    kept : bool, optional
+        Whether the file stays when the block is left.
 
     Raises
     ------
@@ -20,12 +29,25 @@ def locked(path: Path) -> Iterator[None]:
         If it may not be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "ab")
+        file = _holding(path)
     except PermissionError as error:
         raise RepositoryError(
             f"{error.filename or path}: may not be written ({error.strerror})"
         ) from error
     with file:
+        try:
+            yield
+        finally:
+            if not kept:
+                path.unlink(missing_ok=True)
+
+
+def _holding(path: Path) -> IO[bytes]:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "ab")
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        # Whoever had it before may have removed the file: then it is nobody else's lock.
+        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file
+        file.close()

@@ -150,10 +150,10 @@ def _split(told: str) -> tuple[str, ...]:
 
 
 def _output_repository(place: str, clobber: bool) -> None:
-    from cfhtisr.butler.repository import create
+    from cfhtisr.butler.repository import CONFIG, create
 
     folder = Path(place)
-    there = (folder / "butler.yaml").is_file()
+    there = (folder / CONFIG).is_file()
     if clobber and folder.exists():
         if not there and any(folder.iterdir()):
             raise RepositoryError(
@@ -161,5 +161,10 @@ def _output_repository(place: str, clobber: bool) -> None:
             )
         shutil.rmtree(folder)
         there = False
-    if not there:
+    if there:
+        return
+    try:
         create(folder)
+    except RepositoryError:
+        if not (folder / CONFIG).is_file():  # somebody else has made it meanwhile
+            raise

@@ -2,6 +2,7 @@
 
 __all__ = ["create", "register"]
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -12,8 +13,14 @@ from cfhtisr.butler.addresses import masked, with_driver
 from cfhtisr.butler.connect import check_name, meaning
 from cfhtisr.butler.errors import RepositoryError
 from cfhtisr.butler.instrument import MegaPrime
+from cfhtisr.butler.locks import locked
 from cfhtisr.butler.names import CALIB, DEFAULTS, RAW_RUN, TYPES
+from cfhtisr.errors import MissingExtraError
 
+CONFIG = "butler.yaml"
+_REGISTRY = "gen3.sqlite3"
+_MAKING = "making"
+_LOCK = ".making.lock"
 _SEED = Path(__file__).with_name("seed.yaml")
 
 
@@ -48,27 +55,52 @@ def create(root: str | os.PathLike[str], registry_db: str | None = None) -> Path
     there = folder.is_dir()
     if folder.exists() and not there:
         raise RepositoryError(f"{folder} is a file, wanted a folder for a repository")
-    if there and any(folder.iterdir()):
-        what = "is a repository already" if (folder / "butler.yaml").exists() else "is not empty"
-        raise RepositoryError(f"{folder} {what}, wanted an empty or a new folder")
-    config = Config(str(_SEED))
-    if registry_db is not None:
-        config["registry", "db"] = with_driver(registry_db)
-        # With a registry of its own none of the usual places is filled in.
-        config["datastore", "root"] = "<butlerRoot>"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        Butler.makeRepo(folder.as_uri(), config=config, forceConfigRoot=registry_db is None)
-        with Butler.from_config(folder.as_uri(), writeable=True) as butler:
-            register(butler)
+        with locked(folder / _LOCK, kept=False):
+            _check_empty(folder)
+            _make(folder, registry_db)
     except BaseException as error:
-        _remove(folder, there)
-        if not isinstance(error, Exception):
+        if not there:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        told = (RepositoryError, MissingExtraError)
+        if isinstance(error, told) or not isinstance(error, Exception):
             raise
         where = f" with the registry {masked(registry_db)}" if registry_db else ""
         reason = masked(meaning(error, otherwise=""))
         raise RepositoryError(f"{folder}: cannot make a repository{where}: {reason}") from error
     return folder
+
+
+def _check_empty(folder: Path) -> None:
+    """Refuse a folder with something in it, but for what was left by a process that was killed."""
+    if (folder / CONFIG).exists():
+        raise RepositoryError(f"{folder} is a repository already, wanted an empty or a new folder")
+    if (folder / _MAKING).is_dir():
+        shutil.rmtree(folder / _MAKING)
+        (folder / _REGISTRY).unlink(missing_ok=True)
+    if {path.name for path in folder.iterdir()} != {_LOCK}:
+        raise RepositoryError(f"{folder} is not empty, wanted an empty or a new folder")
+
+
+def _make(folder: Path, registry_db: str | None) -> None:
+    """Make it in a folder of its own inside, so that whoever finds a repository finds a whole."""
+    making = folder / _MAKING
+    config = Config(str(_SEED))
+    if registry_db is not None:
+        config["registry", "db"] = with_driver(registry_db)
+        # With a registry of its own none of the usual places is filled in.
+        config["datastore", "root"] = "<butlerRoot>"
+    making.mkdir()
+    try:
+        Butler.makeRepo(making.as_uri(), config=config, forceConfigRoot=registry_db is None)
+        with Butler.from_config(making.as_uri(), writeable=True) as butler:
+            register(butler)
+        if registry_db is None:
+            os.replace(making / _REGISTRY, folder / _REGISTRY)
+        os.replace(making / CONFIG, folder / CONFIG)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
 
 
 def register(butler: Any) -> None:
@@ -88,15 +120,3 @@ def register(butler: Any) -> None:
     butler.collections.register(CALIB, type=CollectionType.CALIBRATION)
     if butler.collections.register(DEFAULTS, type=CollectionType.CHAINED):
         butler.collections.redefine_chain(DEFAULTS, [RAW_RUN, CALIB])
-
-
-def _remove(folder: Path, there: bool) -> None:
-    """Remove what was made in a folder that was empty before."""
-    if not there:
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
