@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cfhtisr import RunIsrTask
 from cfhtisr import butler as ours
 from cfhtisr.butler import NoResults, WorkRef
 from cfhtisr.io import read_provenance
@@ -278,6 +279,41 @@ def test_what_writers_left_days_ago_is_removed(butler, filled):
     butler.collect(prepared)
     left = {path.name for path in waiting.iterdir()} - {".lock"}
     assert left == {".b.fits.0123456789ab.cfhtisr-part", "postISRCCD-1-00.fits"}
+
+
+def test_a_failure_is_not_given_what_another_run_left(butler, filled):
+    refs = list(butler.subset("raw"))
+    for work in butler.prepare(refs):
+        put(work, "left")
+    bad, worse, good, *_ = prepared = butler.prepare(refs)
+    for work in (bad, worse):
+        work.noteFailure()
+    put(worse, "of its own")
+    butler.collect([bad, worse, good])
+    jobs = dict(zip(((w.dataId["visit"], w.dataId["ccd"]) for w in prepared), "bwg", strict=False))
+    assert {jobs[place]: job for place, job in there(filled).items()} == {
+        "w": "of its own", "g": "left"
+    }  # fmt: skip
+    # It still waits for the next run of its kind.
+    again = butler.prepare(refs)
+    assert again[0].finished("postISRCCD", "left")
+    butler.collect(again)
+    assert there(filled)[bad.dataId["visit"], bad.dataId["ccd"]] == "left"
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_run_that_fails_leaves_what_waits_of_another(butler, filled, jobs):
+    refs = list(butler.subset("raw", dataId={"ccd": 7}))
+    for work in butler.prepare(refs):
+        put(work, "left")
+    butler.close()
+    words = [str(filled), "--id", "ccd=7", "--rerun", "me", "-j", jobs, "--noExit"]
+    # The fringe frame is too small for apertures of that size.
+    done = RunIsrTask.parseAndRun([*words, "-c", "isr.fringe.large=5000"])
+    assert [each.exitStatus for each in done.resultList] == [1, 1]
+    assert there(filled) == {}
+    with daf.Butler.from_config(str(filled), collections="rerun/me") as registry:
+        assert len(registry.query_datasets("runIsr_metadata")) == 2
 
 
 def test_a_ccd_that_is_named_twice_is_taken_in_once(butler, filled):

@@ -14,7 +14,7 @@ from cfhtisr.butler.connect import has_collection
 from cfhtisr.butler.data_ref import DataRef
 from cfhtisr.butler.finding import Finder
 from cfhtisr.butler.names import CALIBRATION_TYPES, OF_ONE_FILTER, TYPES, facts_of
-from cfhtisr.butler.work_ref import Asked, WorkRef
+from cfhtisr.butler.work_ref import Asked, WorkRef, signature
 
 PRODUCTS = tuple(
     name
@@ -23,7 +23,7 @@ PRODUCTS = tuple(
 )
 """What work puts."""
 
-_WAITING = re.compile(r"(.+)-\d+-\d\d\.\w+")
+_WAITING = re.compile(r"(.+)-(\d+)-(\d\d)\.\w+")
 Place = tuple[int, int]
 
 
@@ -66,6 +66,7 @@ class Preparation:
             made.products = {
                 name: paths[place] for name, paths in products.items() if place in paths
             }
+        self._note_left(work.values())
         return [work.get(id(ref), ref) for ref in dataRefs]
 
     def collect(self, workRefs: Sequence[Any]) -> None:
@@ -85,8 +86,8 @@ class Preparation:
         named = {match[1] for match in waits if match and facts_of(match[1]) is not None}
         for name in sorted({*PRODUCTS, *named}):
             for ref in ours:
-                waiting = ref.waiting(name)
-                if waiting is not None and os.path.basename(waiting) in there:
+                waiting = ref.mine(name, there)
+                if waiting is not None:
                     files.append((name, ref, Path(waiting)))
         if not files:
             return
@@ -102,6 +103,19 @@ class Preparation:
                 self._finder.input(), [ref for ref, _ in refs]
             )
         store.adopt(refs)
+
+    def _note_left(self, works: Iterable[WorkRef]) -> None:
+        """Note what waits already of the work of some references."""
+        if self._finder.places.run is None or not (folder := self._finder.store().staging).is_dir():
+            return
+        by_place: dict[Place, list[str]] = {}
+        for file in os.listdir(folder):
+            if match := _WAITING.fullmatch(file):
+                by_place.setdefault((int(match[2]), int(match[3])), []).append(file)
+        for work in works:
+            for file in by_place.get((work.dataId["visit"], work.dataId["ccd"]), ()):
+                if (told := signature(os.path.join(folder, file))) is not None:
+                    work.left[file] = told
 
     def _bare(self, ref: DataRef) -> WorkRef:
         staging = None

@@ -1,9 +1,9 @@
 """A data reference of plain paths and text, for work that is done in other processes."""
 
-__all__ = ["WorkRef", "is_finished"]
+__all__ = ["WorkRef", "is_finished", "signature"]
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,8 @@ class WorkRef:
         Paths of what the output has already, by type.
     staging : str or None
         The folder where what is put waits; None if there is no output.
+    left : dict
+        What waited there before this work: names of files, each with what tells it from another.
     """
 
     dataId: dict[str, Any]
@@ -47,6 +49,8 @@ class WorkRef:
     missing: dict[Asked, str] = field(default_factory=dict)
     products: dict[str, str] = field(default_factory=dict)
     staging: str | None = None
+    left: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _has_failed: bool = False
 
     def get(self, datasetType: str | None = None, immediate: bool = True, **rest: Any) -> Any:
         """Return a dataset; see `cfhtisr.butler.Butler.get`.
@@ -154,6 +158,27 @@ class WorkRef:
         name = staging_name(datasetType, visit, ccd, readers.extension_of(datasetType))
         return os.path.join(self.staging, name)
 
+    def noteFailure(self) -> None:
+        """Note that the work failed: what another run left is not taken for its product."""
+        self._has_failed = True
+
+    def mine(self, datasetType: str, there: Container[str]) -> str | None:
+        """Return the path of a product that waits and is to be collected.
+
+        Parameters
+        ----------
+        datasetType : str
+            Its type.
+        there : container of str
+            Names of the files that wait.
+        """
+        path = self.waiting(datasetType)
+        if path is None or os.path.basename(path) not in there:
+            return None
+        if self._has_failed and self.left.get(os.path.basename(path)) == signature(path):
+            return None
+        return path
+
     def subItems(self, level: str | None = None) -> tuple[()]:
         """Return the references one level below: none."""
         return ()
@@ -190,6 +215,15 @@ class WorkRef:
         if filter is None or short_filter(str(filter)) == self.dataId.get("filter"):
             return None
         return short_filter(str(filter))
+
+
+def signature(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from another one of its name; None if there is none."""
+    try:
+        told = os.stat(path)
+    except OSError:
+        return None
+    return told.st_ino, told.st_mtime_ns
 
 
 def is_finished(path: str, job: str) -> bool:

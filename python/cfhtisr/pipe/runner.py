@@ -141,8 +141,8 @@ class TaskRunner:
             for done, result in enumerate(coming, start=1):
                 target = targets[result.index]
                 if result.error is None:
-                    staging.note(result.index)
                     value = result.value
+                    staging.note(result.index, value)
                     if self.doReturnResults and isinstance(value, Struct):
                         value.dataRef = _ref(target)
                 else:
@@ -170,7 +170,7 @@ class TaskRunner:
                 self.numProcesses,
                 begin=begin,
                 timeout=self.timeout,
-                late=lambda result: staging.note(result.index),
+                late=lambda result: staging.note(result.index, result.value),
             )
         return self._here(targets)
 
