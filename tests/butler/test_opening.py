@@ -1,5 +1,6 @@
 import shutil
 
+import numpy as np
 import pytest
 
 from cfhtisr import butler as ours
@@ -36,6 +37,63 @@ def test_a_rerun_on_top_of_another_one(filled):
     put(butler, dark=False)
     assert not dark(butler)
     assert dark(ours.open_butler(filled, rerun="first"))
+
+
+def test_what_the_inputs_were_made_from_is_searched_too(filled):
+    put(ours.open_butler(filled, rerun="first"), dark=True)
+    ours.open_butler(filled, rerun="first:second")
+    for _ in range(2):  # made, and opened
+        butler = ours.open_butler(filled, rerun="second:third")
+        assert butler.places.collections[:2] == ("rerun/second", "rerun/first")
+        assert dark(butler)
+
+
+def thumb(butler, grey):
+    ref = butler.dataRef("raw", filter="i2", ccd=7)
+    (work,) = butler.prepare([ref], [])
+    work.put(np.full((2, 4, 3), grey, np.uint8), "ossThumb")
+    butler.collect([work])
+
+
+def grey(butler):
+    """Return what the butler finds, and what its work references do."""
+    ref = butler.dataRef("raw", filter="i2", ccd=7)
+    (work,) = butler.prepare([ref], [("ossThumb", {}), ("bias", {})])
+    assert ref.get("bias").identity == work.get("bias").identity
+    found = (ref.get("ossThumb").min(), work.get("ossThumb").min())
+    assert found[0] == found[1]
+    return found[0]
+
+
+def test_an_output_repository_is_an_input_too(two_eras, tmp_path):
+    first, second = tmp_path / "a, b", tmp_path / "second"
+    thumb(ours.open_butler(two_eras, output=first), 1)
+    put(ours.open_butler(two_eras, output=first), dark=True)
+    alone = ours.open_butler(first)
+    assert alone.places.root == str(two_eras)
+    assert (grey(alone), dark(alone), len(list(alone.subset("raw")))) == (1, True, 7)
+    with pytest.raises(RepositoryError, match="for reading only"):
+        put(alone)
+    for _ in range(2):
+        butler = ours.open_butler(first, output=second)
+        assert (grey(butler), dark(butler)) == (1, True)
+        assert not butler.datasetExists("runIsr_config", write=True)
+    thumb(butler, 2)
+    assert (grey(ours.open_butler(second)), grey(ours.open_butler(first))) == (2, 1)
+    # A rerun within an output, and the output as its own.
+    for where in ({"rerun": "inner"}, {"output": first}):
+        butler = ours.open_butler(first, **where)
+        assert grey(butler) == 1
+        thumb(butler, 3)
+        assert grey(butler) == 3
+    assert grey(ours.open_butler(first)) == 3
+    assert grey(ours.open_butler(second)) == 2
+
+
+def test_an_input_that_is_its_own_output(filled):
+    thumb(ours.open_butler(filled, output=filled), 4)
+    assert grey(ours.open_butler(filled)) == 4
+    assert grey(ours.open_butler(filled, rerun="me")) == 4
 
 
 def test_an_output_remembers_its_input(filled):
@@ -124,6 +182,14 @@ def test_an_output_of_another_input(two_eras, filled, tmp_path):
     ours.open_butler(two_eras, output=tmp_path / "out")
     with pytest.raises(RepositoryError, match="was made from"):
         ours.open_butler(filled, output=tmp_path / "out")
+
+
+def test_an_output_may_be_the_repository_of_the_calibrations(filled, two_eras):
+    butler = ours.open_butler(two_eras, output=filled, calib=filled)
+    assert butler.dataRef("raw", filter="i2", ccd=7).get("bias") is not None
+    thumb(butler, 5)
+    put(butler)
+    assert grey(butler) == 5
 
 
 def test_calibrations_of_another_collection_or_repository(filled, empty_repository, tmp_path):

@@ -1,5 +1,6 @@
 """Executors of others: how many threads work gets there."""
 
+import os
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
@@ -35,6 +36,17 @@ def test_processes_get_their_part():
         assert told(executor) == [3, 3, 3]
         assert told(executor, threads=2) == [1, 1, 1]
     assert get_num_threads() == 6
+
+
+def take_number(number):
+    os.getpid = lambda: number
+
+
+def test_a_process_with_the_number_of_this_one_is_another():
+    # As there may be on another machine.
+    spawned = get_context("spawn")
+    with ProcessPoolExecutor(2, spawned, take_number, [os.getpid()]) as executor:
+        assert told(executor) == [3, 3, 3]
 
 
 class Here(Executor):

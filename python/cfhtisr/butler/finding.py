@@ -2,6 +2,7 @@
 
 __all__ = ["Finder"]
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -47,25 +48,27 @@ class Finder:
     def calibrations(self) -> Calibrations:
         """Return the calibrations."""
         places = self.places
-        butler = self.input() if places.calib_root is None else self._open(places.calib_root)
+        butler = self.open(places.calib_root or places.root)
         return Calibrations(butler, places.calib)
 
-    def _open(self, root: str, writeable: bool = False) -> Any:
+    def open(self, root: str) -> Any:
+        """Return the middleware's butler of a repository; it writes where there is a RUN."""
         if root not in self._opened:
+            places = self.places
+            writeable = places.run is not None and root == places.output_root
             self._opened[root] = connect(root, writeable=writeable)
         return self._opened[root]
 
     def input(self) -> Any:
         """Return the middleware's butler of the input repository."""
-        places = self.places
-        return self._open(places.root, places.run is not None and places.output is None)
+        return self.open(self.places.root)
 
     def store(self) -> Store:
         """Return the RUN that is written."""
         places = self.places
         if places.run is None:
             raise RepositoryError(f"{places.root} was opened for reading only: there is no output")
-        return Store(places.output_root, self._open(places.output_root, writeable=True), places.run)
+        return Store(places.output_root, self.open(places.output_root), places.run)
 
     def type(self, butler: Any, datasetType: str, get: Callable[[str], Any] | None = None) -> Any:
         """Return the middleware's type of datasets.
@@ -84,6 +87,21 @@ class Finder:
                 f"there is no type of datasets {datasetType!r} in {self.places.root}, only "
                 f"{', '.join(TYPES)} and what is derived of them"
             ) from None
+
+    def known(self, datasetType: str) -> Any:
+        """Return the middleware's type of datasets, from whichever repository knows it.
+
+        Raises
+        ------
+        NoResults
+            If none does.
+        """
+        from lsst.daf.butler import MissingDatasetTypeError
+
+        for folder, _ in self.places.searches:
+            with contextlib.suppress(MissingDatasetTypeError):
+                return self.open(folder).get_dataset_type(datasetType)
+        return self.type(self.input(), datasetType)
 
     def raws(self, asked: Mapping[str, Any], level: str) -> list[tuple[dict[str, Any], Any]]:
         """Return the whole data ids that a partial one leaves, each with its raw dataset."""
@@ -169,26 +187,27 @@ class Finder:
         """Return a dataset and the middleware's butler that has it."""
         if datasetType in CALIBRATION_TYPES:
             return self._calibration(datasetType, asked)
-        kind = self.type(self.input(), datasetType)
+        kind = self.known(datasetType)
         product = self.product(kind, asked)
         if product[0] is not None:
             self.exposures().record(product[0])
         coordinate = self.exposures().coordinate(kind, product)
-        places = self.places
-        own = [places.run] if places.run else []
-        searches = [(self.input(), [*own, *places.collections])]
-        if places.output is not None:
-            searches = [(self.store().butler, own), (self.input(), list(places.collections))]
-        for butler, collections in searches:
+        for folder, collections in self.places.searches:
+            butler = self.open(folder)
             there = [name for name in collections if has_collection(butler, name)]
-            if butler is not self.input() and not self._knows(butler, product):
+            if not there or not self._knows(butler, kind, product):
                 continue
-            ref = butler.find_dataset(datasetType, coordinate, collections=there) if there else None
+            ref = butler.find_dataset(datasetType, coordinate, collections=there)
             if ref is not None:
                 return butler, ref
-        raise NoResults(f"no {datasetType} for {asked}; searched {places.searched}")
+        raise NoResults(f"no {datasetType} for {asked}; searched {self.places.searched}")
 
-    def _knows(self, butler: Any, product: Product) -> bool:
+    def _knows(self, butler: Any, kind: Any, product: Product) -> bool:
+        """Whether a repository knows a type, and the exposure; a query would fail otherwise."""
+        if butler is self.input() and kind.name in TYPES:
+            return True
+        if not list(butler.registry.queryDatasetTypes(kind.name)):
+            return False
         return product[0] is None or bool(
             butler.query_dimension_records(
                 "exposure",

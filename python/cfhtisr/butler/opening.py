@@ -2,8 +2,12 @@
 
 __all__ = ["open_butler"]
 
+import contextlib
+import functools
+import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,7 @@ from cfhtisr.butler.storing import Store
 OUTPUT_RUN = f"{RERUN}output"
 """The RUN of an output repository of its own."""
 
-_INPUTS = "inputs: "
+_INPUTS = "inputs"
 
 
 def open_butler(
@@ -33,12 +37,14 @@ def open_butler(
     Parameters
     ----------
     input : path-like
-        The repository that data come from.
+        The repository that data come from. If it is the output of another one and has no raws
+        of its own, they come from there, and so on.
     output : path-like, optional
         Another repository that is written; made if need be.
     rerun : str, optional
         ``OUT``: the RUN ``rerun/OUT`` of the input repository is written. ``IN:OUT``: what
-        ``rerun/IN`` has is read, too. An output remembers what it was made from.
+        ``rerun/IN`` has is read, too, and what that was made from. An output remembers what
+        it was made from.
     calib : str or path-like, optional
         A collection of calibrations, or the path of a repository with calibrations.
     clobber_output : bool, optional
@@ -57,39 +63,74 @@ def open_butler(
     ValueError
         If ``output`` and ``rerun`` exclude each other, or ``rerun`` is no name.
     """
-    root = os.path.abspath(input)
+    asked = os.path.abspath(input)
     if output is not None and rerun is not None:
         raise ValueError("output and rerun exclude each other, got both")
     if clobber_output and output is None and rerun is None:
         raise ValueError("clobber_output needs an output or a rerun")
-    writes_here = rerun is not None
-    with connect(root, writeable=writes_here) as butler:
-        chosen, calib_root = _calib(butler, root, calib)
-        if output is None and rerun is None:
-            return Butler(Places(root, calib=chosen, calib_root=calib_root))
+    place = None if output is None else os.path.abspath(output)
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def opened(folder: str) -> Any:
+            writeable = rerun is not None and folder == asked
+            return stack.enter_context(connect(folder, writeable=writeable))
+
+        root, between = _chain(asked, opened)
+        chosen, calib_root = _calib(opened(root), root, calib)
+        collections = _read(opened(root), (OUTPUT_RUN,)) if root == asked else ()
+        run = None if place is None else OUTPUT_RUN
         if rerun is not None:
-            before, run = _rerun(rerun)
-            inputs = () if before is None else (before,)
-            if before is not None and not has_collection(butler, before):
-                raise RepositoryError(f"{root}: there is no rerun {before.removeprefix(RERUN)!r}")
-            if before == run:
-                if clobber_output:
-                    raise RepositoryError(f"{root}: {run} is the input, and cannot be removed")
-                inputs = ()
-            collections = _made(root, butler, run, inputs, clobber_output)
-            return Butler(Places(root, collections, run, None, chosen, calib_root))
-    assert output is not None
-    place = os.path.abspath(output)
-    if os.path.realpath(place) == os.path.realpath(root):
-        if clobber_output:
-            raise RepositoryError(f"{root}: is the input, and cannot be removed as the output")
-        with connect(root, writeable=True) as butler:
-            collections = _made(root, butler, OUTPUT_RUN, (), False)
-        return Butler(Places(root, collections, OUTPUT_RUN, None, chosen, calib_root))
-    _output_repository(place, clobber_output)
+            names, run = _open_rerun(asked, opened(asked), rerun, clobber_output)
+            if asked == root:
+                collections = (*names, *collections)
+            else:
+                between, place = ((asked, names), *between), asked
+    if output is not None and place is not None:
+        if os.path.realpath(place) == os.path.realpath(asked):
+            # It is searched as the output: that is enough.
+            between = tuple(pair for pair in between if pair[0] != asked)
+            place, collections = None if asked == root else asked, ()
+        _open_output(place or root, asked, clobber_output)
+    return Butler(Places(root, (*collections, DEFAULTS), run, place, chosen, calib_root, between))
+
+
+def _chain(
+    root: str, opened: Callable[[str], Any]
+) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
+    """Return the repository with the raws that an output was made from, and what lies between."""
+    between: list[tuple[str, tuple[str, ...]]] = []
+    while True:
+        butler = opened(root)
+        inputs = [name for name in _noted(butler, OUTPUT_RUN) if os.path.isabs(name)]
+        if not inputs or butler.query_datasets("raw", DEFAULTS, limit=1, explain=False):
+            return root, tuple(between)
+        between.append((root, (OUTPUT_RUN,)))
+        if any(inputs[0] == folder for folder, _ in between):
+            raise RepositoryError(f"{root}: was made from {inputs[0]}, which was made from it")
+        root = inputs[0]
+
+
+def _open_rerun(root: str, butler: Any, rerun: str, clobber: bool) -> tuple[tuple[str, ...], str]:
+    """Make a rerun, or open the one that is there; return what it reads, and its RUN."""
+    before, run = _rerun(rerun)
+    if before is not None and not has_collection(butler, before):
+        raise RepositoryError(f"{root}: there is no rerun {before.removeprefix(RERUN)!r}")
+    if before == run and clobber:
+        raise RepositoryError(f"{root}: {run} is the input, and cannot be removed")
+    inputs = () if before is None or before == run else (before,)
+    return _read(butler, _made(root, butler, run, inputs, clobber)), run
+
+
+def _open_output(place: str, root: str, clobber: bool) -> None:
+    """Make an output repository, or open the one that is there."""
+    same = os.path.realpath(place) == os.path.realpath(root)
+    if same and clobber:
+        raise RepositoryError(f"{root}: is the input, and cannot be removed as the output")
+    if not same:
+        _output_repository(place, clobber)
     with connect(place, writeable=True) as butler:
-        _made(place, butler, OUTPUT_RUN, (root,), False)
-    return Butler(Places(root, (DEFAULTS,), OUTPUT_RUN, place, chosen, calib_root))
+        _made(place, butler, OUTPUT_RUN, () if same else (root,), False)
 
 
 def _rerun(text: str) -> tuple[str | None, str]:
@@ -125,28 +166,41 @@ def _calib(
 def _made(
     root: str, butler: Any, run: str, inputs: tuple[str, ...], clobber: bool
 ) -> tuple[str, ...]:
-    """Make a RUN, or open the one that is there; return the collections that it reads."""
+    """Make a RUN, or open the one that is there; return what it was made from."""
     if clobber:
         Store(root, butler, run).clobber()
-    note = _INPUTS + ", ".join(inputs)
-    if has_collection(butler, run):
-        told = butler.collections.get_info(run).doc or ""
-        before = _split(told)
-        if inputs and before and set(inputs) != set(before):
-            raise RepositoryError(
-                f"{root}: {run} was made from {', '.join(before)}, it cannot go on from "
-                f"{', '.join(inputs)}; another name, or --clobber-output, starts anew"
-            )
-        inputs = before or inputs
-    else:
-        butler.collections.register(run, doc=note if inputs else None)
-    return (*(name for name in inputs if not os.path.isabs(name)), DEFAULTS)
+    if not has_collection(butler, run):
+        butler.collections.register(run, doc=json.dumps({_INPUTS: inputs}) if inputs else None)
+        return inputs
+    before = _noted(butler, run)
+    if inputs and before and set(inputs) != set(before):
+        raise RepositoryError(
+            f"{root}: {run} was made from {', '.join(before)}, it cannot go on from "
+            f"{', '.join(inputs)}; another name, or --clobber-output, starts anew"
+        )
+    return before or inputs
 
 
-def _split(told: str) -> tuple[str, ...]:
-    if not told.startswith(_INPUTS):
+def _noted(butler: Any, run: str) -> tuple[str, ...]:
+    """Return what a RUN was made from, as its description says."""
+    if not has_collection(butler, run):
         return ()
-    return tuple(name for name in told.removeprefix(_INPUTS).split(", ") if name)
+    try:
+        return tuple(json.loads(butler.collections.get_info(run).doc or "")[_INPUTS])
+    except (ValueError, LookupError, TypeError):
+        return ()
+
+
+def _read(butler: Any, inputs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return collections that are there, and what they were made from, depth first."""
+    found: dict[str, None] = {}
+    waiting = list(inputs)
+    while waiting:
+        name = waiting.pop(0)
+        if name not in found and has_collection(butler, name):
+            found[name] = None
+            waiting[:0] = _noted(butler, name)
+    return tuple(found)
 
 
 def _output_repository(place: str, clobber: bool) -> None:

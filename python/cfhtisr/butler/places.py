@@ -25,6 +25,9 @@ class Places:
         Where calibrations are searched.
     calib_root : str, optional
         The repository with those; by default the input repository.
+    between : tuple of (str, tuple of str)
+        Folders of further repositories and collections of products, which are searched after
+        the RUN that is written and before the input repository, in order.
     """
 
     root: str
@@ -33,6 +36,7 @@ class Places:
     output: str | None = None
     calib: tuple[str, ...] = (CALIB,)
     calib_root: str | None = None
+    between: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def output_root(self) -> str:
@@ -40,8 +44,15 @@ class Places:
         return self.output or self.root
 
     @property
+    def searches(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Where products are searched: folders of repositories with collections, in order."""
+        own = ((self.output_root, (self.run,)),) if self.run else ()
+        return (*own, *self.between, (self.root, self.collections))
+
+    @property
     def searched(self) -> str:
         """Where products are searched, as a text."""
-        names = [*([self.run] if self.run else []), *self.collections]
-        text = ", ".join(dict.fromkeys(names))
-        return f"{text} of {self.root}" + (f" and {self.output}" if self.output else "")
+        names: dict[str, list[str]] = {}
+        for folder, collections in self.searches:
+            names.setdefault(folder, []).extend(collections)
+        return " and ".join(f"{', '.join(names[folder])} of {folder}" for folder in names)

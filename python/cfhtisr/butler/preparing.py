@@ -153,9 +153,12 @@ class Preparation:
         return self._paths(calibrations.butler, found), missing
 
     def _inputs(self, datasetType: str, places: Iterable[Place]) -> dict[Place, str]:
-        return self._query(
-            self._finder.input(), datasetType, self._finder.places.collections, places
-        )
+        found: dict[Place, str] = {}
+        where = self._finder.places
+        for folder, collections in (*where.between, (where.root, where.collections)):
+            butler = self._finder.open(folder)
+            found = self._query(butler, datasetType, collections, places) | found
+        return found
 
     def _outputs(self, datasetType: str, places: Iterable[Place]) -> dict[Place, str]:
         if self._finder.places.run is None:
@@ -169,7 +172,7 @@ class Preparation:
         wanted = set(places)
         visits = ", ".join(map(str, sorted({visit for visit, _ in wanted})))
         there = [name for name in collections if has_collection(butler, name)]
-        if not there:
+        if not there or not list(butler.registry.queryDatasetTypes(datasetType)):
             return {}
         refs = butler.query_datasets(
             datasetType,

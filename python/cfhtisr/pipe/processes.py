@@ -42,6 +42,8 @@ _GRACE = 30.0
 _HOPELESS = 8
 """So many processes die before anything is done, and no more are started."""
 
+_TOKEN = os.urandom(16).hex()
+
 _LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -185,7 +187,7 @@ def in_executor(
     deadline = None if timeout is None else time.monotonic() + timeout
     futures: dict[Future[Any], int] = {}
     broken: dict[int, Exception] = {}
-    work = partial(_with_threads, _share(executor, threads), os.getpid(), function)
+    work = partial(_with_threads, _share(executor, threads), _home(), function)
     try:
         _submit(executor, work, dict(enumerate(items)), futures, broken)
         yield from _collect(futures, broken, deadline)
@@ -351,9 +353,16 @@ def _quiet_libraries() -> Iterator[None]:
 # In the workers
 
 
-def _with_threads(share: int | None, home: int, function: Callable[[Any], Any], item: Any) -> Any:
+def _home() -> tuple[str, int]:
+    """Return what tells this process from any other; a number alone may be there elsewhere."""
+    return _TOKEN, os.getpid()
+
+
+def _with_threads(
+    share: int | None, home: tuple[str, int], function: Callable[[Any], Any], item: Any
+) -> Any:
     # In the process of the caller all calls share the threads that it has.
-    if share is not None and os.getpid() != home:
+    if share is not None and home != _home():
         set_num_threads(share)
     return function(item)
 
