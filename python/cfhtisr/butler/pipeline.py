@@ -29,6 +29,11 @@ except ImportError as error:
         f"needs lsst-pipe-base and lsst-ctrl-mpexec: pip install 'cfhtisr[pipeline]' ({error})"
     ) from error
 
+_NAMES = {"datasetType": "raw"} | {
+    f"{kind}DataProductName": kind for kind in ("bias", "dark", "flat")
+}
+"""Fields that name types of datasets."""
+
 _CHIP = ("instrument", "detector")
 _FILTERED = ("instrument", "detector", "physical_filter")
 _EXPOSED = ("instrument", "exposure", "detector")
@@ -130,16 +135,34 @@ class CfhtIsrPipelineConfig(
     isr: Any = ConfigurableField(doc="The ISR task.", target=CfhtIsrTask)
 
     def validate(self) -> None:
-        """Check all fields, and that there is something to write.
+        """Check all fields, and that the pipeline has connections for what they ask for.
 
         Raises
         ------
         ValueError
-            If a field's value is not allowed, or the products are switched off.
+            If a field's value is not allowed, the products are switched off, or something is
+            asked for that a pipeline cannot give.
         """
         super().validate()
         if not self.isr.doWrite:
             raise ValueError("isr.doWrite is False, but a pipeline is there to write postISRCCD")
+        for name in ("doBrighterFatter", "doAttachTransmissionCurve"):
+            if getattr(self.isr, name):
+                raise ValueError(
+                    f"isr.{name} is True, wanted False: a pipeline has no datasets for it; run "
+                    "takes them"
+                )
+        if self.isr.fallbackFilterName is not None:
+            raise ValueError(
+                f"isr.fallbackFilterName is {self.isr.fallbackFilterName!r}, wanted None: a "
+                "pipeline looks up calibrations of the exposure's own filter"
+            )
+        for field, wanted in _NAMES.items():
+            if (given := getattr(self.isr, field)) != wanted:
+                raise ValueError(
+                    f"isr.{field} is {given!r}, wanted {wanted!r}: in a pipeline "
+                    f"connections.{wanted} names the type of datasets"
+                )
 
 
 class CfhtIsrPipelineTask(PipelineTask):
@@ -199,11 +222,13 @@ class _QuantumRef:
         self._inputs = {name: value for name, value in inputs.items() if value is not None}
         self.made: dict[str, Any] = {}
 
-    def get(self, datasetType: str) -> Any:
-        """Return an input."""
+    def get(self, datasetType: str, immediate: bool = True, **rest: Any) -> Any:
+        """Return an input; there is none of another exposure, CCD or filter."""
         if datasetType in special.NOT_FILES:
             return special.not_a_file(datasetType, self.dataId)
-        if datasetType not in self._inputs:
+        if datasetType not in self._inputs or any(
+            self.dataId.get(key) != value for key, value in rest.items()
+        ):
             raise NoResults(f"the pipeline has no {datasetType} for {self.dataId}")
         return self._inputs[datasetType]
 
