@@ -132,6 +132,26 @@ def test_a_folder_gives_its_files(repository, raws):
     assert done.files == [str(raws["40"])]
 
 
+def test_a_folder_of_all_kinds_of_files_serves_both_commands(repository, tmp_path, capsys):
+    files = exposure(tmp_path, rows=96, columns=128, ccds=(0,))
+    assert main(["repo", "ingest", str(repository), str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert "1 files taken in (1 CCDs), 0 were there, 6 passed over, 0 failed" in told.out
+    assert f"passed over: {files.bias}: the observatory has processed this" in told.out
+    assert f"passed over: {files.paths['defects']}: no image HDU" in told.out
+    assert main(["repo", "ingest-calibs", str(repository), str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert "5 files taken in (5 CCDs), 0 were there, 2 passed over, 0 failed" in told.out
+    assert f"passed over: {files.raw}: OBSTYPE is 'OBJECT', wanted a calibration" in told.out
+    # What is named is wanted, and what is damaged is told of, in a folder too.
+    assert main(["repo", "ingest", str(repository), str(files.bias)]) == 1
+    files.raw.write_bytes(files.raw.read_bytes()[:5000])
+    assert main(["repo", "ingest", str(repository), str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    assert "6 passed over, 1 failed" in told.out
+    assert told.err.count(f"{files.raw}: ") == 1
+
+
 def test_the_stock_command_finds_them(repository, raws):
     from click.testing import CliRunner
     from lsst.daf.butler.cli.butler import cli

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from cfhtisr.butler.errors import OtherKindError
 from cfhtisr.butler.names import CALIBRATION_TYPES, OF_ONE_FILTER
 from cfhtisr.camera import facts, megacam
 from cfhtisr.camera.filters import lookup
@@ -134,7 +135,7 @@ def _kind_of(path: Path, says: str, headers: list[Hdu], wanted: str | None) -> s
         return wanted
     if found is None:
         what = f"OBSTYPE is {says!r}" if says else "there is no OBSTYPE"
-        raise FileFormatError(
+        raise (OtherKindError if says else FileFormatError)(
             f"{path}: {what}, wanted a calibration: {', '.join(_BY_NAME)}; --type says which "
             "where a file does not"
         )
@@ -150,7 +151,7 @@ def _master(path: Path, kind: str, taken: date | None) -> Described:
                 scan.damage if str(path) in scan.damage else f"{path}: {scan.damage}"
             )
         if not scan.processed:
-            raise FileFormatError(
+            raise OtherKindError(
                 f"{path}: is a raw exposure of kind {scan.kind}, wanted a master made of many"
             )
         return Described(

@@ -10,6 +10,7 @@ from pathlib import Path
 from cfhtisr.butler.calibration_files import KINDS, SUFFIXES, Described, describe
 from cfhtisr.butler.certifier import Certified, Certifier
 from cfhtisr.butler.connect import connect, explained
+from cfhtisr.butler.errors import OtherKindError
 from cfhtisr.butler.folders import files_in
 from cfhtisr.butler.locks import locked
 from cfhtisr.butler.names import CALIB
@@ -94,7 +95,8 @@ def certify(
         raise ValueError(f"validity is {validity}, wanted 0 days or more")
     result = Certified()
     found: list[tuple[Described, Rule]] = []
-    files = list(files_in(paths, SUFFIXES))
+    named = [Path(given).absolute() for given in paths]
+    files = list(files_in(named, SUFFIXES))
     for done, path in enumerate(files, 1):
         line = ""
         try:
@@ -102,7 +104,8 @@ def certify(
             found.append((described, _rule(described, validity, explicit)))
         except _REFUSED as error:
             reason = _reason(error, path)
-            result.failed.append((str(path), reason))
+            other = isinstance(error, OtherKindError) and path not in named
+            (result.passed if other else result.failed).append((str(path), reason))
             line = f"{path}: {reason}"
         if progress is not None:
             progress(done, len(files), line)

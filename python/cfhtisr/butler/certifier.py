@@ -43,6 +43,8 @@ class Certified:
         Those that were there before.
     failed : list of (str, str)
         Those that could not be taken in, and why.
+    passed : list of (str, str)
+        Those in folders that are no calibrations, such as raws, and why.
     table : list of (str, str, str, Range, int)
         Kind, filter or an empty text, file, when it holds, and for how many CCDs, of the kinds
         and filters that were touched.
@@ -52,6 +54,7 @@ class Certified:
     datasets: int = 0
     there: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    passed: list[tuple[str, str]] = field(default_factory=list)
     table: list[tuple[str, str, str, Range, int]] = field(default_factory=list)
 
 

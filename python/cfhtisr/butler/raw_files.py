@@ -17,10 +17,13 @@ from cfhtisr.butler._middleware import (
     FileDataset,
 )
 from cfhtisr.butler.connect import connect, explained
-from cfhtisr.butler.errors import RepositoryError
+from cfhtisr.butler.errors import OtherKindError, RepositoryError
 from cfhtisr.butler.folders import files_in
 from cfhtisr.butler.names import INSTRUMENT, RAW_RUN
 from cfhtisr.butler.records import Described, describe
+from cfhtisr.camera.record import value_of
+from cfhtisr.errors import FileFormatError
+from cfhtisr.io import FitsFile
 
 MODES = {
     "direct": "direct",
@@ -31,6 +34,7 @@ MODES = {
 }
 """How files come into the repository, and what the middleware calls that."""
 
+_RAW = ("OBJECT", "FLAT", "BIAS", "DARK", "FOCUS", "LED")
 _SUFFIXES = (".fits", ".fits.fz", ".fits.gz", ".fit", ".fz")
 
 
@@ -48,12 +52,15 @@ class Ingested:
         Those that were there before.
     failed : list of (str, str)
         Those that could not be taken in, and why.
+    passed : list of (str, str)
+        Those in folders that are no raw exposures, such as masters, and why.
     """
 
     files: list[str] = field(default_factory=list)
     datasets: int = 0
     there: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    passed: list[tuple[str, str]] = field(default_factory=list)
 
 
 def ingest(
@@ -103,7 +110,8 @@ def ingest(
     with connect(root, writeable=True) as butler, explained(root):
         if run != RAW_RUN:
             butler.collections.register(run)
-        files = list(files_in(paths, _SUFFIXES))
+        named = [Path(given).absolute() for given in paths]
+        files = list(files_in(named, _SUFFIXES))
         for done, path in enumerate(files, 1):
             try:
                 line = _one(butler, describe(path), mode, skip_existing, run, result)
@@ -111,7 +119,8 @@ def ingest(
                 raise
             except _REFUSED as error:
                 reason = _reason(error, path)
-                result.failed.append((str(path), reason))
+                other = path not in named and _is_of_other_kind(path, error)
+                (result.passed if other else result.failed).append((str(path), reason))
                 line = f"{path}: {reason}"
             if progress is not None:
                 progress(done, len(files), line)
@@ -130,6 +139,20 @@ def _reason(error: BaseException, path: Path) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         text = os.strerror(error.errno)
     return text.removeprefix(f"{path}: ") or type(error).__name__
+
+
+def _is_of_other_kind(path: Path, error: BaseException) -> bool:
+    """Whether a file that was refused is whole, and says itself that it is no raw exposure."""
+    if isinstance(error, OtherKindError) or not isinstance(error, FileFormatError):
+        return isinstance(error, OtherKindError)
+    try:
+        with FitsFile(path, checksum="ignore") as file:
+            images = [hdu for hdu in file.hdus if hdu.shape is not None]
+            told = [value_of(hdu.cards, "OBSTYPE") for hdu in [file.hdus[0], *images[:1]]]
+            says = next((str(each).strip().upper() for each in told if each), None)
+            return file.damage is None and (not images or says not in (None, *_RAW))
+    except (OSError, ValueError):
+        return False
 
 
 def _one(

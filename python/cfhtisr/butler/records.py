@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cfhtisr.butler._middleware import Timespan
+from cfhtisr.butler.errors import OtherKindError
 from cfhtisr.butler.names import INSTRUMENT
 from cfhtisr.camera.filters import lookup
 from cfhtisr.camera.record import number_of, value_of
@@ -86,7 +87,7 @@ def describe(path: str | os.PathLike[str]) -> Described:
     scan = scan_raw(path)
     where = os.fspath(path)
     if scan.processed:
-        raise FileFormatError(
+        raise OtherKindError(
             f"{where}: the observatory has processed this already ({scan.processed}), wanted a "
             "raw exposure"
         )

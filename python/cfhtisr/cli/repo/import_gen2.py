@@ -119,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
             offset=options.offset,
             skip_existing=options.skip_existing,
             dry_run=options.dry_run,
-            progress=report,
+            progress=lambda done, total, _: report(done, total),
         )
     raws, frames = result.raws, result.calibrations
     would = "would be " if options.dry_run else ""

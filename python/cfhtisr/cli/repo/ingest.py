@@ -10,8 +10,9 @@ from typing import Any
 _DESCRIPTION = """\
 Take raw exposures of any era into a repository: 36 or 40 CCDs, one HDU per CCD or per amplifier,
 plain, .gz or .fz. Only headers are read, a few hundredths of a second for each file. Each file is
-taken in wholly or not at all; one that is there already is left alone. Files that cannot be taken
-in are listed at the end, and the exit status is 1.
+taken in wholly or not at all; one that is there already is left alone. Files in folders that are
+no raw exposures are passed over. Files that cannot be taken in are listed at the end, and the exit
+status is 1.
 """
 
 
@@ -53,12 +54,15 @@ def run(options: argparse.Namespace) -> int:
             options.raws,
             mode=options.mode,
             skip_existing=options.skip_existing,
-            progress=report,
+            progress=lambda done, total, _: report(done, total),
         )
+    passed = f"{len(result.passed)} passed over, " if result.passed else ""
     print(
         f"{len(result.files)} files taken in ({result.datasets} CCDs), {len(result.there)} were "
-        f"there, {len(result.failed)} failed"
+        f"there, {passed}{len(result.failed)} failed"
     )
+    for path, reason in result.passed:
+        print(f"passed over: {path}: {reason}")
     for path, reason in result.failed:
         print(f"failed: {path}: {reason}", file=sys.stderr)
     if not (result.files or result.there or result.failed):

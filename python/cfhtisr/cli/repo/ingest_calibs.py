@@ -18,7 +18,7 @@ Without more ado the frame that is nearest in time holds; of two that are as nea
 one. No frame holds across 1 January 2015, when the camera got 40 CCDs, nor across the days that
 --fence gives. Defects, linearizers and crosstalk hold from their night until the next ones;
 without a night, always. What a new file changes for older ones is certified anew, in one step
-with it. Of two darks of one night the longer one holds.
+with it. Of two darks of one night the longer one holds. Raw exposures in folders are passed over.
 """
 
 _EPILOG = """\
@@ -122,15 +122,18 @@ def run(options: argparse.Namespace) -> int:
             mode=options.mode,
             collection=options.collection or CALIB,
             dry_run=options.dry_run,
-            progress=report,
+            progress=lambda done, total, _: report(done, total),
         )
     for kind, filter_, file, each, number in result.table:
         print(f"{kind:<10} {filter_:<12} {file}: {each}, {number} CCDs")
+    passed = f"{len(result.passed)} passed over, " if result.passed else ""
     would = "would be " if options.dry_run else ""
     print(
         f"{len(result.files)} files {would}taken in ({result.datasets} CCDs), "
-        f"{len(result.there)} were there, {len(result.failed)} failed"
+        f"{len(result.there)} were there, {passed}{len(result.failed)} failed"
     )
+    for path, reason in result.passed:
+        print(f"passed over: {path}: {reason}")
     for path, reason in result.failed:
         print(f"failed: {path}: {reason}", file=sys.stderr)
     if not (result.files or result.there or result.failed or options.fence):
