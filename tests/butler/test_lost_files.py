@@ -53,3 +53,15 @@ def test_to_show_something_leaves_no_trace(lost, tmp_path, capsys):
     assert capsys.readouterr().out.count("dataRef.dataId = ") == 4
     assert (repository / "gen3.sqlite3").read_bytes() == before
     assert not (tmp_path / "new").exists()
+
+
+def test_names_of_the_middleware_are_taken_for_keys(lost, nights, capsys, caplog):
+    repository, _, _ = lost
+    visit = nights[40].settings.obsid
+    words = ["--id", f"exposure={visit}", "detector=7", "instrument=MegaPrime", "--show", "data"]
+    with pytest.raises(SystemExit):
+        RunIsrTask.parseAndRun([str(repository), *words])
+    (line,) = capsys.readouterr().out.splitlines()
+    assert f"'visit': {visit}, " in line
+    assert "'ccd': 7}" in line
+    assert "no key" not in caplog.text

@@ -331,6 +331,10 @@ def test_show_config(repo, capsys):
         "# Some names.\nconfig.Names=['a']\n"
     )
     assert fails(capsys, repo, "--show", "config=names:NOIGNORECASE", status=0) == ""
+    with pytest.raises(SystemExit):
+        parse(repo, "--show", "config=factr", "history=factr")
+    out, err = capsys.readouterr()
+    assert err.count("factr: no field has such a name; * stands for any text") == 2
     # what is shown need not be valid
     assert "gain=-1.0" in fails(capsys, repo, "--show", "config=gain", "-c", "gain=-1", status=0)
 

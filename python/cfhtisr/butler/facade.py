@@ -255,6 +255,11 @@ class Butler:
         of_ccd = ("ccd", "extension")
         return {key: type_ for key, type_ in keys.KEYS.items() if at_ccd or key not in of_ccd}
 
+    @property
+    def otherKeys(self) -> dict[str, type]:
+        """The middleware's names of keys, which data ids may have as well, and their types."""
+        return dict(keys.OTHER_KEYS)
+
     def queryMetadata(
         self,
         datasetType: str,

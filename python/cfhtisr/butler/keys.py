@@ -1,6 +1,6 @@
 """The keys of data ids: those of the seed, and those of the middleware."""
 
-__all__ = ["KEYS", "LEVELS", "normalized", "of_record", "short_filter", "tai_obs"]
+__all__ = ["KEYS", "LEVELS", "OTHER_KEYS", "normalized", "of_record", "short_filter", "tai_obs"]
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,6 +29,12 @@ LEVELS = {None: "ccd", "": "ccd", "ccd": "ccd", "sensor": "ccd", "visit": "visit
 
 _SAME = {"exposure": "visit", "detector": "ccd", "physical_filter": "filter"}
 _BOTH = {"day_obs": "date", "exposure_time": "expTime"}
+
+OTHER_KEYS: dict[str, type] = {
+    **{other: KEYS[key] for other, key in (_SAME | _BOTH).items()},
+    "instrument": str,
+}
+"""The middleware's names of keys, which are taken as well."""
 
 
 def normalized(data_id: Mapping[str, Any] | None, **rest: Any) -> dict[str, Any]:

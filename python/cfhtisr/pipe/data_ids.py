@@ -137,7 +137,7 @@ class DataIdContainer:
         Parameters
         ----------
         butler : object with ``getKeys``
-            The repository.
+            The repository. It may have ``otherKeys``, keys and types that it takes as well.
 
         Raises
         ------
@@ -153,10 +153,11 @@ class DataIdContainer:
                 f"there is no type of dataset {self.datasetType!r} at level {self.level!r} "
                 f"({_text(error)})"
             ) from error
+        others = getattr(butler, "otherKeys", {})
         unknown: set[str] = set()
         for dataId in self.idList:
             for key, value in dataId.items():
-                type_ = types.get(key)
+                type_ = types.get(key, others.get(key))
                 if type_ is None:
                     unknown.add(key)
                     type_ = str

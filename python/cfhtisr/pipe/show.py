@@ -5,6 +5,7 @@ __all__ = ["ShowError", "show", "show_data"]
 import argparse
 import fnmatch
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -64,9 +65,8 @@ def _show_config(config: Any, pattern: str) -> None:
         print(text, end="")
         return
     matches = _matcher(pattern)
-    for name, block in _blocks(text):
-        if matches(name):
-            print(block)
+    found = [block for name, block in _blocks(text) if matches(name)]
+    _print(found, "\n", f"config={pattern}")
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:
@@ -95,7 +95,17 @@ def _show_history(config: Any, pattern: str) -> None:
                 value = getattr(owner, part)
                 owner = getattr(value, "value", value)
             blocks.append(history.format(owner, last))
-    print("\n\n".join(blocks))
+    _print(blocks, "\n\n", f"history={pattern}")
+
+
+def _print(found: Sequence[str], between: str, item: str) -> None:
+    if found:
+        print(between.join(found))
+    else:
+        print(
+            f"--show {item}: no field has such a name; * stands for any text, as in *fringe*",
+            file=sys.stderr,
+        )
 
 
 def _matcher(pattern: str) -> Callable[[str], bool]:
