@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,9 @@ def many(tmp_path_factory):
     return small_set(folder, ccds=tuple(range(40)), rows=1000, columns=512, only=("raw",)).raw
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """Start a scheduler and two workers of one thread each; return its address, and theirs."""
-    folder = tmp_path_factory.mktemp("cluster")
+@contextmanager
+def running(folder):
+    """Start a scheduler and two workers of one thread each; yield its address, and all programs."""
     file = folder / "scheduler.json"
     quiet = ("--scheduler-file", file, "--no-dashboard")
     programs = [started("scheduler", "--port", "0", "--host", "127.0.0.1", *quiet)]
@@ -50,11 +50,18 @@ def cluster(tmp_path_factory):
         with distributed.Client(scheduler_file=str(file), timeout=30) as client:
             client.wait_for_workers(2, timeout=30)
             address = client.scheduler.address
-        yield address, programs[1:]
+        yield address, programs
     finally:
         for program in programs:
             program.kill()
             program.wait()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Return the address of a scheduler with two workers, and those."""
+    with running(tmp_path_factory.mktemp("cluster")) as (address, programs):
+        yield address, programs[1:]
 
 
 def test_the_products_are_those_of_this_machine(files, cluster, tmp_path, monkeypatch, capfd):
@@ -158,3 +165,26 @@ def test_a_worker_that_dies_costs_nothing(many, cluster, tmp_path):
     assert process.returncode == 0, told
     assert " 0 failed" in told  # one may have been finished, and not told of
     assert len(list(tmp_path.glob("*.fits"))) == 40
+
+
+@pytest.mark.parametrize("lost", ["workers", "scheduler"])
+def test_a_cluster_that_is_lost_ends_the_work(tmp_path, lost):
+    from cfhtisr.batch.executors import dask
+    from cfhtisr.pipe.processes import ProcessDiedError, in_executor
+
+    def slowly(item):  # defined here, it travels
+        time.sleep(0.05)
+        return item
+
+    with running(tmp_path) as (address, programs):
+        with dask(address, patience=2) as executor:
+            coming = in_executor(executor, slowly, range(200), timeout=60)
+            results = [next(coming)]
+            for program in programs[1:] if lost == "workers" else programs[:1]:
+                program.kill()
+            results += coming
+    assert sorted(result.index for result in results) == list(range(200))
+    assert results[0].value == results[0].index
+    failed = [result.error for result in results if result.error is not None]
+    assert len(failed) > 100
+    assert all(isinstance(error, ProcessDiedError) for error in failed)

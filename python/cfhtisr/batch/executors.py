@@ -2,13 +2,15 @@
 
 __all__ = ["ClusterError", "dask"]
 
+import contextlib
 import logging
 import platform
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, InvalidStateError
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from cfhtisr import __version__
@@ -75,10 +77,10 @@ def dask(scheduler: str, patience: float = _PATIENCE) -> Iterator[Executor]:
                     f"worker {worker} of {scheduler}, on {host}: has cfhtisr {version}, wanted "
                     f"{__version__} as here"
                 )
-        executor = client.get_executor(pure=False)
+        executor = _Watched(client.get_executor(pure=False))
         over = threading.Event()
         watch = threading.Thread(
-            target=_give_up, args=(client, executor, over, patience), daemon=True
+            target=_watch, args=(client, executor, over, patience), daemon=True
         )
         watch.start()
         try:
@@ -88,19 +90,68 @@ def dask(scheduler: str, patience: float = _PATIENCE) -> Iterator[Executor]:
             watch.join()
 
 
-def _give_up(client: Any, executor: Executor, over: threading.Event, patience: float) -> None:
-    """Cancel the work when there have been no workers for some time: dask would wait for ever."""
+class _Watched(Executor):
+    """Calls of another executor, all of which can be given up.
+
+    That of `distributed` does not always tell of those that are cancelled, so that whoever waits
+    for one would wait for ever.
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._open: set[Future[Any]] = set()
+        self._lock = threading.Lock()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Submit a call."""
+        ours: Future[Any] = Future()
+        with self._lock:
+            self._open.add(ours)
+        theirs = self._executor.submit(fn, *args, **kwargs)
+        ours.add_done_callback(lambda _: theirs.cancel())
+        theirs.add_done_callback(partial(self._pass_on, ours))
+        return ours
+
+    def give_up(self) -> None:
+        """Cancel all calls that have not come back, and say so to those who wait."""
+        with self._lock:
+            waiting = list(self._open)
+        for future in waiting:
+            self._cancel(future)
+
+    def _pass_on(self, ours: Future[Any], theirs: Future[Any]) -> None:
+        with self._lock:
+            self._open.discard(ours)
+        if theirs.cancelled():
+            self._cancel(ours)
+            return
+        error = theirs.exception()
+        with contextlib.suppress(InvalidStateError):  # given up
+            if error is None:
+                ours.set_result(theirs.result())
+            else:
+                ours.set_exception(error)
+
+    @staticmethod
+    def _cancel(future: Future[Any]) -> None:
+        if future.cancel():
+            with contextlib.suppress(RuntimeError):  # told already
+                future.set_running_or_notify_cancel()
+
+
+def _watch(client: Any, executor: _Watched, over: threading.Event, patience: float) -> None:
+    """Give the work up when there have been no workers for some time: dask would wait for ever."""
     last = time.monotonic()
     while not over.wait(min(1.0, patience / 4)):
         try:
-            workers = client.scheduler_info(n_workers=-1)["workers"]
-        except OSError:
-            workers = {}
+            workers = client.scheduler_info(n_workers=-1).get("workers")
+        except Exception:  # of any kind, when the scheduler is gone
+            workers = None
         if workers:
             last = time.monotonic()
         elif time.monotonic() - last > patience:
             _log.error("the scheduler has had no workers for %.0f s", patience)
-            executor.shutdown(wait=False)
+            executor.give_up()
             return
 
 
