@@ -90,6 +90,15 @@ def test_an_output_repository_is_an_input_too(two_eras, tmp_path):
     assert grey(ours.open_butler(second)) == 2
 
 
+def test_an_output_whose_input_has_gone(two_eras, tmp_path):
+    moved = shutil.copytree(two_eras, tmp_path / "moved")
+    put(ours.open_butler(moved, output=tmp_path / "out"))
+    moved.rename(tmp_path / "elsewhere")
+    told = f"out: was made from another repository; {moved}: there is no such folder"
+    with pytest.raises(RepositoryError, match=told):
+        ours.open_butler(tmp_path / "out")
+
+
 def test_an_input_that_is_its_own_output(filled):
     thumb(ours.open_butler(filled, output=filled), 4)
     assert grey(ours.open_butler(filled)) == 4

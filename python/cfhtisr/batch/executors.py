@@ -93,7 +93,7 @@ def dask(scheduler: str, patience: float = _PATIENCE) -> Iterator[Executor]:
 class _Watched(Executor):
     """Calls of another executor, all of which can be given up.
 
-    That of `distributed` does not always tell of those that are cancelled, so that whoever waits
+    That of `distributed` does not always tell of those that it cancels, so that whoever waits
     for one would wait for ever.
     """
 
@@ -115,28 +115,30 @@ class _Watched(Executor):
     def give_up(self) -> None:
         """Cancel all calls that have not come back, and say so to those who wait."""
         with self._lock:
-            waiting = list(self._open)
+            waiting, self._open = self._open, set()
         for future in waiting:
-            self._cancel(future)
+            _cancel(future)
 
     def _pass_on(self, ours: Future[Any], theirs: Future[Any]) -> None:
         with self._lock:
-            self._open.discard(ours)
+            if ours not in self._open:
+                return  # given up
+            self._open.remove(ours)
         if theirs.cancelled():
-            self._cancel(ours)
+            _cancel(ours)
             return
         error = theirs.exception()
-        with contextlib.suppress(InvalidStateError):  # given up
+        with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
             if error is None:
                 ours.set_result(theirs.result())
             else:
                 ours.set_exception(error)
 
-    @staticmethod
-    def _cancel(future: Future[Any]) -> None:
-        if future.cancel():
-            with contextlib.suppress(RuntimeError):  # told already
-                future.set_running_or_notify_cancel()
+
+def _cancel(future: Future[Any]) -> None:
+    """Cancel a call, and wake those who wait for it: `Future.cancel` alone does not."""
+    if not future.done() and future.cancel():
+        future.set_running_or_notify_cancel()
 
 
 def _watch(client: Any, executor: _Watched, over: threading.Event, patience: float) -> None:

@@ -45,9 +45,13 @@ def locked(path: Path, *, kept: bool = True) -> Iterator[None]:
 def _holding(path: Path) -> IO[bytes]:
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "ab")
+        try:
+            file = open(path, "ab")
+        except FileNotFoundError:
+            continue  # somebody has removed the folder again
         fcntl.flock(file, fcntl.LOCK_EX)
         # Whoever had it before may have removed the file: then it is nobody else's lock.
-        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            return file
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
         file.close()

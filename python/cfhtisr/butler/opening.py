@@ -108,6 +108,10 @@ def _chain(
         between.append((root, (OUTPUT_RUN,)))
         if any(inputs[0] == folder for folder, _ in between):
             raise RepositoryError(f"{root}: was made from {inputs[0]}, which was made from it")
+        try:
+            opened(inputs[0])
+        except RepositoryError as error:
+            raise RepositoryError(f"{root}: was made from another repository; {error}") from error
         root = inputs[0]
 
 

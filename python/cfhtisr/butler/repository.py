@@ -19,7 +19,7 @@ from cfhtisr.errors import MissingExtraError
 
 CONFIG = "butler.yaml"
 _REGISTRY = "gen3.sqlite3"
-_MAKING = "making"
+_MAKING = "cfhtisr-making"
 _LOCK = ".making.lock"
 _SEED = Path(__file__).with_name("seed.yaml")
 
@@ -76,10 +76,11 @@ def _check_empty(folder: Path) -> None:
     """Refuse a folder with something in it, but for what was left by a process that was killed."""
     if (folder / CONFIG).exists():
         raise RepositoryError(f"{folder} is a repository already, wanted an empty or a new folder")
-    if (folder / _MAKING).is_dir():
+    there = {path.name for path in folder.iterdir()} - {_LOCK}
+    if _MAKING in there and there <= {_MAKING, _REGISTRY}:
         shutil.rmtree(folder / _MAKING)
         (folder / _REGISTRY).unlink(missing_ok=True)
-    if {path.name for path in folder.iterdir()} != {_LOCK}:
+    elif there:
         raise RepositoryError(f"{folder} is not empty, wanted an empty or a new folder")
 
 
