@@ -128,11 +128,20 @@ def test_what_cannot_work_is_refused_at_once(files, tmp_path, monkeypatch, capsy
     assert "pip install 'cfhtisr[dask]'" in capsys.readouterr().err
 
 
+PROGRAM_THAT_HEEDS = """\
+import signal, sys
+from cfhtisr.cli.main import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # one in the background has it ignored
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def at_work(raw, address, folder):
     """Return a process that has begun to correct, and written something."""
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "cfhtisr.cli.main", "run", str(raw), "-o", folder),
+            *(sys.executable, "-c", PROGRAM_THAT_HEEDS, "run", str(raw), "-o", folder),
             *("--executor", "dask", "--scheduler", address, "--no-sync"),
         ],
         stdout=subprocess.PIPE,
