@@ -131,10 +131,82 @@ def test_clobbering_takes_neither_the_input_nor_what_lies_inside(filled):
         put(ours.open_butler(filled, rerun=name))
     with pytest.raises(RepositoryError, match=r"rerun/one/sub lies in its folder"):
         ours.open_butler(filled, rerun="one", clobber_output=True)
-    with pytest.raises(RepositoryError, match=r"rerun/one/sub is the input"):
+    with pytest.raises(RepositoryError, match=r"rerun/one/sub is read"):
         ours.open_butler(filled, rerun="one/sub:one/sub", clobber_output=True)
     for name in ("one", "one/sub"):
         assert ours.open_butler(filled, rerun=name).get("runIsr_config") is not None
+
+
+def test_clobbering_never_takes_what_is_read_or_is_no_output(filled, tmp_path):
+    out = tmp_path / "out"
+    put(ours.open_butler(filled, output=out))
+    put(ours.open_butler(out, output=tmp_path / "next"))
+    # what comes after an output is made from it
+    with pytest.raises(RepositoryError, match="out: rerun/output is read"):
+        ours.open_butler(tmp_path / "next", output=out, clobber_output=True)
+    ours.open_butler(filled, rerun="one")
+    ours.open_butler(filled, rerun="one:two")
+    ours.open_butler(filled, rerun="two:three")
+    with pytest.raises(RepositoryError, match="rerun/one is read"):
+        ours.open_butler(filled, rerun="two:one", clobber_output=True)
+    put(ours.open_butler(filled, output=filled / "rerun/one/inside"))
+    with pytest.raises(RepositoryError, match=r"the repository .*one/inside lies in its folder"):
+        ours.open_butler(filled, rerun="one", clobber_output=True)
+    # a repository with data of its own loses its output only
+    both = shutil.copytree(filled, tmp_path / "both")
+    butler = ours.open_butler(filled, output=both, calib=filled)
+    put(butler)
+    butler = ours.open_butler(filled, output=both, calib=both, clobber_output=True)
+    assert not butler.datasetExists("runIsr_config")
+    assert len(list(ours.open_butler(both).subset("raw"))) == 7
+    assert ours.open_butler(both).dataRef("raw", filter="i2", ccd=7).get("bias") is not None
+
+
+def test_an_output_behind_a_link_and_one_that_is_a_file(filled, tmp_path):
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to("real")
+    put(ours.open_butler(filled, output=link))
+    assert not ours.open_butler(filled, output=link, clobber_output=True).datasetExists(
+        "runIsr_config"
+    )
+    assert link.is_symlink()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RepositoryError, match="file is a file, wanted a folder"):
+        ours.open_butler(filled, output=tmp_path / "file", clobber_output=True)
+
+
+def test_an_input_is_the_same_by_whatever_name(filled, tmp_path):
+    out, link = tmp_path / "out", tmp_path / "link"
+    link.symlink_to(filled)
+    put(ours.open_butler(filled, output=out), dark=True)
+    for name in (link, filled / "butler.yaml"):
+        assert dark(ours.open_butler(name, output=out))
+    moved = filled.rename(tmp_path / "moved")
+    assert dark(ours.open_butler(moved, output=out))
+    assert ours.open_butler(out).places.root == str(moved)
+
+
+def test_calibrations_are_never_passed_over(filled, two_eras, tmp_path):
+    out = tmp_path / "out"
+    ours.open_butler(filled, output=out)
+    certify(out, night(tmp_path, 40, seed=5, only=["bias"]), ["bias"])
+    for words in ({}, {"rerun": "me"}, {"output": tmp_path / "next"}):
+        with pytest.raises(RepositoryError, match="out: has calibrations of its own, beside"):
+            ours.open_butler(out, **words)
+    with pytest.raises(RepositoryError, match="--calib with one of the two"):
+        ours.open_butler(filled, output=out)
+    told = {
+        ours.open_butler(out, calib=root).dataRef("raw", filter="i3", ccd=7).get("bias").identity
+        for root in (out, filled)
+    }
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("name", ["output", "output:me", "me:output"])
+def test_the_name_of_outputs_is_no_rerun(two_eras, name):
+    with pytest.raises(ValueError, match="is what --output writes"):
+        ours.open_butler(two_eras, rerun=name)
 
 
 @pytest.mark.parametrize("name", ["", "a:b:c", ":", "a:", "../a", "a/../b"])
@@ -179,7 +251,7 @@ def test_an_output_repository_that_others_make_meanwhile_is_theirs_too(
 
 def test_a_folder_of_other_things_is_never_removed(two_eras, tmp_path):
     (tmp_path / "thesis.tex").write_text("")
-    with pytest.raises(RepositoryError, match="is not removed"):
+    with pytest.raises(RepositoryError, match="is not empty"):
         ours.open_butler(two_eras, output=tmp_path, clobber_output=True)
     assert (tmp_path / "thesis.tex").exists()
     with pytest.raises(RepositoryError, match="is the input"):

@@ -1,6 +1,6 @@
 """Opening repositories, with errors that say what is wrong."""
 
-__all__ = ["check_name", "connect", "explained", "has_collection", "meaning"]
+__all__ = ["CONFIG", "check_name", "connect", "explained", "has_collection", "meaning"]
 
 import contextlib
 import logging
@@ -14,6 +14,9 @@ from cfhtisr.butler._middleware import Butler
 from cfhtisr.butler.addresses import driver_error
 from cfhtisr.butler.errors import RepositoryError
 from cfhtisr.butler.names import INSTRUMENT, TYPES
+
+CONFIG = "butler.yaml"
+"""What makes a folder a repository."""
 
 _PASSWORDS = "see ~/.pgpass and ~/.lsst/db-auth.yaml"
 _HINTS = (
@@ -161,7 +164,7 @@ def _check_folder(folder: Path) -> None:
     check_name(folder)
     if not folder.exists():
         raise RepositoryError(f"{folder}: there is no such folder, wanted a repository")
-    if folder.is_dir() and not (folder / "butler.yaml").exists():
+    if folder.is_dir() and not (folder / CONFIG).exists():
         old = next(
             (name for name in ("_mapper", "registry.sqlite3") if (folder / name).exists()), None
         )

@@ -46,7 +46,7 @@ def _holding(path: Path) -> IO[bytes]:
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            file = open(path, "ab")
+            file = _opened(path)
         except FileNotFoundError:
             continue  # somebody has removed the folder again
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -55,3 +55,12 @@ def _holding(path: Path) -> IO[bytes]:
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 return file
         file.close()
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return open(path, "ab")
+    except PermissionError:
+        if not os.access(path, os.R_OK):
+            raise
+        return open(path, "rb")  # made by another user: that is enough for a lock

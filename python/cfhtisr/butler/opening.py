@@ -6,12 +6,11 @@ import contextlib
 import functools
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cfhtisr.butler.connect import connect, has_collection
+from cfhtisr.butler.connect import CONFIG, connect, has_collection
 from cfhtisr.butler.errors import RepositoryError
 from cfhtisr.butler.facade import Butler
 from cfhtisr.butler.names import CALIB, DEFAULTS, RERUN
@@ -22,6 +21,9 @@ OUTPUT_RUN = f"{RERUN}output"
 """The RUN of an output repository of its own."""
 
 _INPUTS = "inputs"
+
+Between = tuple[tuple[str, tuple[str, ...]], ...]
+"""Folders of repositories and their collections."""
 
 
 def open_butler(
@@ -48,7 +50,7 @@ def open_butler(
     calib : str or path-like, optional
         A collection of calibrations, or the path of a repository with calibrations.
     clobber_output : bool, optional
-        Remove the output first, if it is there.
+        Remove what is in the output first: its RUN, and nothing else of its repository.
 
     Returns
     -------
@@ -58,17 +60,18 @@ def open_butler(
     Raises
     ------
     RepositoryError
-        If a repository cannot be opened or written, there is no such collection, or the
-        output was made from another input.
+        If a repository cannot be opened or written, there is no such collection, the output
+        was made from another input, what is to be removed is read, or calibrations are in
+        several of the repositories and ``calib`` does not say in which.
     ValueError
         If ``output`` and ``rerun`` exclude each other, or ``rerun`` is no name.
     """
-    asked = os.path.abspath(input)
+    asked = _folder(input)
     if output is not None and rerun is not None:
         raise ValueError("output and rerun exclude each other, got both")
     if clobber_output and output is None and rerun is None:
         raise ValueError("clobber_output needs an output or a rerun")
-    place = None if output is None else os.path.abspath(output)
+    place = None if output is None else _folder(output)
     with contextlib.ExitStack() as stack:
 
         @functools.cache
@@ -80,14 +83,24 @@ def open_butler(
         chosen, calib_root = _calib(opened(root), root, calib)
         collections = _read(opened(root), (OUTPUT_RUN,)) if root == asked else ()
         run = None if place is None else OUTPUT_RUN
+        if clobber_output and place is not None:
+            if _is_same(place, asked):
+                raise RepositoryError(f"{asked}: is the input, and cannot be removed as the output")
+            _check_unread(place, OUTPUT_RUN, (*between, (root, collections)))
+        if calib is None:
+            others = [folder for folder, _ in between]
+            if place is not None and os.path.isfile(os.path.join(place, CONFIG)):
+                others.append(place)
+            _check_calibrations(root, others, opened)
         if rerun is not None:
-            names, run = _open_rerun(asked, opened(asked), rerun, clobber_output)
+            read = (*between, (root, collections))
+            names, run = _open_rerun(asked, opened(asked), rerun, clobber_output, read)
             if asked == root:
                 collections = (*names, *collections)
             else:
                 between, place = ((asked, names), *between), asked
     if output is not None and place is not None:
-        if os.path.realpath(place) == os.path.realpath(asked):
+        if _is_same(place, asked):
             # It is searched as the output: that is enough.
             between = tuple(pair for pair in between if pair[0] != asked)
             place, collections = None if asked == root else asked, ()
@@ -95,9 +108,41 @@ def open_butler(
     return Butler(Places(root, (*collections, DEFAULTS), run, place, chosen, calib_root, between))
 
 
-def _chain(
-    root: str, opened: Callable[[str], Any]
-) -> tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]:
+def _folder(given: str | os.PathLike[str]) -> str:
+    """Return the folder of a repository, which may be named by its configuration."""
+    path = Path(os.path.abspath(given))
+    return str(path.parent if path.name == CONFIG and path.is_file() else path)
+
+
+def _is_same(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _check_unread(folder: str, run: str, read: Between) -> None:
+    """Refuse to remove what data are read from."""
+    for each, collections in read:
+        if run in collections and _is_same(folder, each):
+            raise RepositoryError(f"{folder}: {run} is read, and cannot be removed as the output")
+
+
+def _check_calibrations(root: str, others: list[str], opened: Callable[[str], Any]) -> None:
+    """Refuse to pass over calibrations: they are searched in one repository only."""
+    for folder in others:
+        if not _is_same(folder, root) and _has_calibrations(opened(folder)):
+            raise RepositoryError(
+                f"{folder}: has calibrations of its own, beside those of {root}; --calib with one "
+                "of the two folders says which are to be used"
+            )
+
+
+def _has_calibrations(butler: Any) -> bool:
+    if not has_collection(butler, CALIB):
+        return False
+    (found,) = butler.collections.query_info(CALIB, include_summary=True)
+    return bool(found.dataset_types)
+
+
+def _chain(root: str, opened: Callable[[str], Any]) -> tuple[str, Between]:
     """Return the repository with the raws that an output was made from, and what lies between."""
     between: list[tuple[str, tuple[str, ...]]] = []
     while True:
@@ -115,26 +160,27 @@ def _chain(
         root = inputs[0]
 
 
-def _open_rerun(root: str, butler: Any, rerun: str, clobber: bool) -> tuple[tuple[str, ...], str]:
+def _open_rerun(
+    root: str, butler: Any, rerun: str, clobber: bool, read: Between
+) -> tuple[tuple[str, ...], str]:
     """Make a rerun, or open the one that is there; return what it reads, and its RUN."""
     before, run = _rerun(rerun)
     if before is not None and not has_collection(butler, before):
         raise RepositoryError(f"{root}: there is no rerun {before.removeprefix(RERUN)!r}")
-    if before == run and clobber:
-        raise RepositoryError(f"{root}: {run} is the input, and cannot be removed")
+    if clobber:
+        more = () if before is None else _read(butler, (before,))
+        _check_unread(root, run, (*read, (root, more)))
     inputs = () if before is None or before == run else (before,)
     return _read(butler, _made(root, butler, run, inputs, clobber)), run
 
 
 def _open_output(place: str, root: str, clobber: bool) -> None:
     """Make an output repository, or open the one that is there."""
-    same = os.path.realpath(place) == os.path.realpath(root)
-    if same and clobber:
-        raise RepositoryError(f"{root}: is the input, and cannot be removed as the output")
+    same = _is_same(place, root)
     if not same:
-        _output_repository(place, clobber)
+        _output_repository(place)
     with connect(place, writeable=True) as butler:
-        _made(place, butler, OUTPUT_RUN, () if same else (root,), False)
+        _made(place, butler, OUTPUT_RUN, () if same else (root,), clobber)
 
 
 def _rerun(text: str) -> tuple[str | None, str]:
@@ -144,6 +190,8 @@ def _rerun(text: str) -> tuple[str | None, str]:
     full = [RERUN + name.strip("/ ").removeprefix(RERUN) for name in names]
     if any(part in ("..", ".", "") for name in full for part in name.split("/")):
         raise ValueError(f"rerun is {text!r}, wanted names without '.' and '..'")
+    if OUTPUT_RUN in full:
+        raise ValueError(f"rerun is {text!r}, but {OUTPUT_RUN} is what --output writes")
     return (full[0] if len(full) == 2 else None), full[-1]
 
 
@@ -157,7 +205,7 @@ def _calib(
         return (name,), None
     if os.path.isdir(name):
         path = os.path.abspath(name)
-        if os.path.realpath(path) == os.path.realpath(root):
+        if _is_same(path, root):
             return (CALIB,), None
         connect(path).close()
         return (CALIB,), path
@@ -177,6 +225,12 @@ def _made(
         butler.collections.register(run, doc=json.dumps({_INPUTS: inputs}) if inputs else None)
         return inputs
     before = _noted(butler, run)
+    if inputs and before and all(os.path.isabs(each) for each in (*before, *inputs)):
+        if [*map(os.path.realpath, before)] == [*map(os.path.realpath, inputs)]:
+            return before
+        if not any(os.path.exists(each) for each in before):  # it has been moved
+            butler.registry.setCollectionDocumentation(run, json.dumps({_INPUTS: inputs}))
+            return inputs
     if inputs and before and set(inputs) != set(before):
         raise RepositoryError(
             f"{root}: {run} was made from {', '.join(before)}, it cannot go on from "
@@ -207,19 +261,11 @@ def _read(butler: Any, inputs: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _output_repository(place: str, clobber: bool) -> None:
-    from cfhtisr.butler.repository import CONFIG, create
+def _output_repository(place: str) -> None:
+    from cfhtisr.butler.repository import create
 
     folder = Path(place)
-    there = (folder / CONFIG).is_file()
-    if clobber and folder.exists():
-        if not there and any(folder.iterdir()):
-            raise RepositoryError(
-                f"{folder}: is no repository, and is not removed for an output; remove it yourself"
-            )
-        shutil.rmtree(folder)
-        there = False
-    if there:
+    if (folder / CONFIG).is_file():
         return
     try:
         create(folder)

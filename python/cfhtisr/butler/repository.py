@@ -10,14 +10,13 @@ from typing import Any
 
 from cfhtisr.butler._middleware import Butler, CollectionType, Config, DatasetType
 from cfhtisr.butler.addresses import masked, with_driver
-from cfhtisr.butler.connect import check_name, meaning
+from cfhtisr.butler.connect import CONFIG, check_name, meaning
 from cfhtisr.butler.errors import RepositoryError
 from cfhtisr.butler.instrument import MegaPrime
 from cfhtisr.butler.locks import locked
 from cfhtisr.butler.names import CALIB, DEFAULTS, RAW_RUN, TYPES
 from cfhtisr.errors import MissingExtraError
 
-CONFIG = "butler.yaml"
 _REGISTRY = "gen3.sqlite3"
 _MAKING = "cfhtisr-making"
 _LOCK = ".making.lock"

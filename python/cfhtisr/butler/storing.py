@@ -13,7 +13,7 @@ from typing import Any
 
 from cfhtisr.butler import readers
 from cfhtisr.butler._middleware import DatasetRef, DatasetType, FileDataset
-from cfhtisr.butler.connect import explained, has_collection
+from cfhtisr.butler.connect import CONFIG, explained, has_collection
 from cfhtisr.butler.errors import RepositoryError
 from cfhtisr.butler.locks import locked
 from cfhtisr.butler.names import facts_of
@@ -193,8 +193,14 @@ class Store:
         Raises
         ------
         RepositoryError
-            If there are other RUNs whose folders lie inside of its own.
+            If there are other RUNs, or repositories, whose folders lie inside of its own.
         """
+        for folder, _, names in os.walk(self.folder):
+            if CONFIG in names:
+                raise RepositoryError(
+                    f"{self.root}: {self.run} cannot be removed, the repository {folder} lies in "
+                    "its folder"
+                )
         inside = self.butler.collections.query(f"{self.run}/*")
         if inside:
             raise RepositoryError(
