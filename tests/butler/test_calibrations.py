@@ -18,8 +18,8 @@ pytest.importorskip("lsst.daf.butler", reason="needs the extra [butler]")
 
 from cfhtisr.butler import ingest, open_butler
 from cfhtisr.butler.calibration_files import describe
+from cfhtisr.butler.calibration_store import CalibrationStore
 from cfhtisr.butler.calibrations import certify
-from cfhtisr.butler.certifier import Certifier
 from cfhtisr.butler.errors import RepositoryError
 
 CCDS = (3, 30)
@@ -161,6 +161,76 @@ def test_a_file_that_was_moved_is_looked_for_where_it_is_now(repository, epochs,
     assert ref.get("bias_filename") == [str(moved if mode == "direct" else known)]
 
 
+def test_who_is_followed_keeps_his_place(repository, epochs, tmp_path):
+    first = epochs["2008-03-01"]
+    old = Path(shutil.copy(first.bias, tmp_path / "old.fits.fz"))
+    certify(repository, [old])
+    now = rows(certify(repository, [first.bias], replace=True))
+    (tmp_path / "sub").mkdir()
+    moved = old.rename(tmp_path / "sub/old.fits.fz")
+    for dry_run in (True, False):
+        done = certify(repository, [moved], replace=True, dry_run=dry_run)
+        assert (done.files, rows(done)) == ([str(moved)], now)
+
+
+def test_a_range_that_was_stated_can_be_taken_back(repository, epochs):
+    path = epochs["2008-03-01"].bias
+    usual = [("bias", path.name, "[... to 2015-01-01)", 2)]
+    certify(repository, [path], validity=3)
+    words = ["repo", "ingest-calibs", str(repository), str(path), "--validity", "default"]
+    with pytest.raises(RepositoryError, match=r"was to hold 3 days .*, now nearest in time"):
+        certify(repository, [path], validity="default")
+    assert rows(certify(repository, [path], replace=True)) != usual  # says nothing
+    assert main([*words, "--replace"]) == 0
+    assert rows(certify(repository, [path])) == usual
+
+
+def test_files_of_one_name_and_night_that_differ(repository, epochs, tmp_path):
+    first = epochs["2008-03-01"]
+    paths = []
+    for name, ccds in (("a", ("ccd03",)), ("b", ("ccd03", "ccd30"))):
+        (tmp_path / name).mkdir()
+        paths.append(edited(first.flat, tmp_path / name / "flat.fits", ccds=ccds))
+    told = "of the same name and night is in the repository, and differs"
+    for dry_run in (True, False):
+        with pytest.raises(RepositoryError, match=told):
+            certify(repository, paths, dry_run=dry_run)
+    certify(repository, paths[:1])
+    for dry_run in (True, False):  # in part it is there
+        with pytest.raises(RepositoryError, match=told):
+            certify(repository, paths[1:], dry_run=dry_run)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_what_cannot_be_is_refused_with_dry_run_too(repository, epochs, dry_run):
+    path = epochs["2008-03-01"].bias
+    for name in ("", "../../esc", "rerun/x", "a/bias", "a b"):
+        with pytest.raises(ValueError, match="collection is "):
+            certify(repository, [path], collection=name, dry_run=dry_run)
+    with pytest.raises(RepositoryError, match="raw/all is a collection of type RUN, wanted CALIB"):
+        certify(repository, [path], collection="MegaPrime/raw/all", dry_run=dry_run)
+
+
+def test_a_fence_shows_all_that_it_changes(repository, epochs):
+    first, second, _ = epochs.values()
+    certify(repository, masters(first, ["bias", "dark"]))
+    days = [date(2008, 3, 5)]
+    told = certify(repository, masters(second, ["bias"]), fences=days, dry_run=True)
+    done = certify(repository, masters(second, ["bias"]), fences=days)
+    assert rows(told) == rows(done)
+    assert {row[0] for row in rows(done)} == {"bias", "dark"}
+
+
+def test_moved_files_are_removed_when_all_are_certified(repository, epochs, tmp_path, monkeypatch):
+    path = Path(shutil.copy(epochs["2008-03-01"].bias, tmp_path / "bias.fits.fz"))
+    monkeypatch.setattr("cfhtisr.butler.certifier.finish_move", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):  # as if killed before it
+        certify(repository, [path], mode="move")
+    assert path.exists()
+    monkeypatch.undo()
+    assert certify(repository, [path], mode="move").there == [str(path)]
+
+
 def test_products_serve_as_masters(repository, epochs, tmp_path):
     frame = read_raw(epochs["2008-03-01"].flat, 3, processed=True)
     path = tmp_path / "flat-ccd03.fits"
@@ -236,8 +306,8 @@ def test_a_failure_leaves_the_repository_as_it_was(repository, epochs, monkeypat
         original(self, held)
         raise OSError("the disk is full")
 
-    original = Certifier._apply
-    monkeypatch.setattr(Certifier, "_apply", fail)
+    original = CalibrationStore.certify
+    monkeypatch.setattr(CalibrationStore, "certify", fail)
     with pytest.raises(OSError, match="the disk is full"):
         certify(repository, masters(second))
     monkeypatch.undo()

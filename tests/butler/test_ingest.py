@@ -1,10 +1,13 @@
 import filecmp
 import os
 import shutil
+from pathlib import Path
 
 import pytest
+from astropy.io import fits
 
 from cfhtisr import butler as ours
+from cfhtisr.butler import RepositoryError
 from cfhtisr.cli.main import main
 from cfhtisr.simulate.files import exposure
 
@@ -116,6 +119,56 @@ def test_an_exposure_from_another_file_is_refused_or_passed_over(repository, raw
     assert (passed.there, passed.failed) == ([str(other)], [])
 
 
+def test_what_is_moved_is_removed_when_the_registry_has_it(repository, raws, tmp_path, monkeypatch):
+    raw = Path(shutil.copy(raws["36"], tmp_path / raws["36"].name))
+
+    class Killed(BaseException):
+        """What nobody catches."""
+
+    def die(path, stored):
+        raise Killed
+
+    monkeypatch.setattr("cfhtisr.butler.raw_files.finish_move", die)
+    with pytest.raises(Killed):
+        ours.ingest(repository, [raw], mode="move")
+    assert raw.exists()
+    monkeypatch.undo()
+    assert ours.ingest(repository, [raw], mode="move").there == [str(raw)]
+    assert ours.Butler(repository).dataRef("raw", ccd=7).get().filter == "i.MP9702"
+
+
+def test_a_file_that_cannot_be_linked_is_copied(repository, raws, tmp_path, monkeypatch):
+    raw = Path(shutil.copy(raws["36"], tmp_path / raws["36"].name))
+    monkeypatch.setattr("cfhtisr.butler.transfers.os.geteuid", lambda: raw.stat().st_uid + 1)
+    assert ours.ingest(repository, [raw], mode="move").files == [str(raw)]
+    assert not raw.exists()
+    assert ours.Butler(repository).dataRef("raw", ccd=7).get().filter == "i.MP9702"
+
+
+def test_a_file_that_cannot_be_removed_is_told_of(repository, raws, tmp_path, monkeypatch):
+    raw = Path(shutil.copy(raws["36"], tmp_path / raws["36"].name))
+    monkeypatch.setattr(
+        "cfhtisr.butler.transfers.os.unlink",
+        lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied")),
+    )
+    done = ours.ingest(repository, [raw], mode="move")
+    ((_, reason),) = done.failed
+    assert reason.startswith("is in the repository as ")
+    assert "cannot be removed here (Permission denied)" in reason
+    assert ours.Butler(repository).dataRef("raw", ccd=7).get().filter == "i.MP9702"
+
+
+@pytest.mark.parametrize("name", ["", "../../esc", "a//b", "/a", "a b", "a/", ".a"])
+def test_names_of_collections_that_are_none(repository, raws, name):
+    with pytest.raises(ValueError, match=r"collection is .*, wanted parts of letters"):
+        ours.ingest(repository, [raws["36"]], run=name)
+
+
+def test_a_collection_that_is_none_of_raws(repository, raws):
+    with pytest.raises(RepositoryError, match="MegaPrime/calib is a collection of type CALIB"):
+        ours.ingest(repository, [raws["36"]], run="MegaPrime/calib")
+
+
 def test_a_failure_in_the_midst_leaves_nothing(repository, raws, monkeypatch):
     monkeypatch.setattr(
         "lsst.daf.butler.direct_butler.DirectButler.ingest",
@@ -143,6 +196,21 @@ def test_a_folder_of_all_kinds_of_files_serves_both_commands(repository, tmp_pat
     told = capsys.readouterr()
     assert "5 files taken in (5 CCDs), 0 were there, 2 passed over, 0 failed" in told.out
     assert f"passed over: {files.raw}: OBSTYPE is 'OBJECT', wanted a calibration" in told.out
+    # With the kind given, what says that it is of another one is passed over just so.
+    for kind in ("defects", "flat"):
+        words = ["repo", "ingest-calibs", str(repository), str(tmp_path), "--type", kind]
+        assert main(words) == 0
+        told = capsys.readouterr()
+        assert "0 files taken in (0 CCDs), 1 were there, 6 passed over, 0 failed" in told.out
+        assert f"passed over: {files.raw}: OBSTYPE is 'OBJECT', wanted {kind}" in told.out
+    product = tmp_path / "product.fits"
+    with fits.open(files.paths["truth"]) as hdus:
+        hdus[0].header["CFHTISR"] = hdus[0].header["OBSTYPE"] = "OBJECT"
+        hdus.writeto(product)
+    assert main(["repo", "ingest", str(repository), str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert f"passed over: {product}: is a product of cfhtisr" in told.out
+    product.unlink()
     # What is named is wanted, and what is damaged is told of, in a folder too.
     assert main(["repo", "ingest", str(repository), str(files.bias)]) == 1
     files.raw.write_bytes(files.raw.read_bytes()[:5000])

@@ -282,6 +282,8 @@ def test_calibrations_of_another_collection_or_repository(filled, empty_reposito
     assert own.identity != usual.identity
     named = ours.open_butler(filled, calib="MegaPrime/calib").dataRef("raw", filter="i3", ccd=7)
     assert named.get("bias").identity == usual.identity
+    with pytest.raises(RepositoryError, match="of type RUN, wanted one of calibrations"):
+        ours.open_butler(filled, calib="MegaPrime/raw/all")
     with pytest.raises(RepositoryError, match="neither a collection"):
         ours.open_butler(filled, calib="nonsense")
     with pytest.raises(RepositoryError, match="is no repository"):

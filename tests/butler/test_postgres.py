@@ -179,19 +179,19 @@ def test_two_writers_at_once_write_each_product_once(repo, wanted):
 
 
 def test_two_who_certify_at_once_lose_nothing(repo, nights, monkeypatch):
+    from cfhtisr.butler.calibration_store import CalibrationStore
     from cfhtisr.butler.calibrations import certify
-    from cfhtisr.butler.certifier import Certifier
     from cfhtisr.butler.connect import connect
 
-    apply, inside, done = Certifier._apply, threading.Event(), threading.Event()
+    certify_all, inside, done = CalibrationStore.certify, threading.Event(), threading.Event()
 
     def slowly(self, held):
         if not inside.is_set():
             inside.set()
             done.wait(2)  # time enough for the other one, if it were let in
-        apply(self, held)
+        certify_all(self, held)
 
-    monkeypatch.setattr(Certifier, "_apply", slowly)
+    monkeypatch.setattr(CalibrationStore, "certify", slowly)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(certify, repo, [nights[36].bias], collection="u/two")
         assert inside.wait(60)

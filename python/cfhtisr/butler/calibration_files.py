@@ -130,8 +130,9 @@ def _kind_of(path: Path, says: str, headers: list[Hdu], wanted: str | None) -> s
     if found is None and len(headers) == 1:  # no image at all: tables
         found = "defects"
     if wanted is not None:
-        if found is not None and found != wanted:
-            raise FileFormatError(f"{path}: OBSTYPE is {says!r}, wanted {wanted}")
+        if found != wanted and (found is not None or says):
+            what = f"OBSTYPE is {says!r}" if says else f"there are tables only, of {found}"
+            raise OtherKindError(f"{path}: {what}, wanted {wanted}")
         return wanted
     if found is None:
         what = f"OBSTYPE is {says!r}" if says else "there is no OBSTYPE"

@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from os import PathLike
 from pathlib import Path
+from typing import Literal
 
 from cfhtisr.butler.calibration_files import KINDS, SUFFIXES, Described, describe
+from cfhtisr.butler.calibration_store import CalibrationStore
 from cfhtisr.butler.certifier import Certified, Certifier
+from cfhtisr.butler.collection_names import check_collection
 from cfhtisr.butler.connect import connect, explained
 from cfhtisr.butler.errors import OtherKindError
 from cfhtisr.butler.folders import files_in
 from cfhtisr.butler.locks import locked
 from cfhtisr.butler.names import CALIB
-from cfhtisr.butler.raw_files import MODES
 from cfhtisr.butler.rules import DATED, Rule
+from cfhtisr.butler.transfers import MODES
 from cfhtisr.butler.validity import Range
 
 _LOCK = ".calibrations.lock"
@@ -28,7 +31,7 @@ def certify(
     *,
     kind: str | None = None,
     taken: date | None = None,
-    validity: int | None = None,
+    validity: int | Literal["default"] | None = None,
     explicit: Range | None = None,
     fences: Sequence[date] = (),
     replace: bool = False,
@@ -56,8 +59,8 @@ def certify(
         Type of the datasets, where the files do not say it.
     taken : date, optional
         The night, UTC, where the files do not say it.
-    validity : int, optional
-        Days.
+    validity : int or "default", optional
+        Days; ``"default"`` takes back what was stated before, with ``replace``.
     explicit : Range, optional
         When they hold; this excludes ``validity``.
     fences : sequence of date, optional
@@ -91,8 +94,8 @@ def certify(
             raise ValueError(f"{name} is {value!r}, wanted one of {', '.join(choices)}")
     if validity is not None and explicit is not None:
         raise ValueError("validity and an explicit range exclude each other")
-    if validity is not None and validity < 0:
-        raise ValueError(f"validity is {validity}, wanted 0 days or more")
+    if validity not in (None, "default") and (not isinstance(validity, int) or validity < 0):
+        raise ValueError(f"validity is {validity!r}, wanted 0 days or more, or 'default'")
     result = Certified()
     found: list[tuple[Described, Rule]] = []
     named = [Path(given).absolute() for given in paths]
@@ -101,7 +104,8 @@ def certify(
         line = ""
         try:
             described = describe(path, kind, taken)
-            found.append((described, _rule(described, validity, explicit)))
+            days = validity if isinstance(validity, int) else None
+            found.append((described, _rule(described, days, explicit)))
         except _REFUSED as error:
             reason = _reason(error, path)
             other = isinstance(error, OtherKindError) and path not in named
@@ -115,6 +119,7 @@ def certify(
         result,
         fences=fences,
         replace=replace,
+        states=validity is not None or explicit is not None,
         mode=mode,
         collection=collection,
         dry_run=dry_run,
@@ -129,6 +134,7 @@ def take_in(
     *,
     fences: Sequence[date] = (),
     replace: bool = False,
+    states: bool = True,
     mode: str = "direct",
     collection: str = CALIB,
     dry_run: bool = False,
@@ -137,17 +143,20 @@ def take_in(
 
     With ``dry_run`` the repository can be None, for one that is not made yet.
     """
+    check_collection(collection, of_calibrations=True)
     if root is None:
-        Certifier(None, collection, mode, replace).look(found, fences, result)
+        store = CalibrationStore(None, None, collection)
+        Certifier(store, mode, replace, states).look(found, fences, result)
         return
     with connect(root, writeable=not dry_run) as butler, explained(root):
-        certifier = Certifier(butler, collection, mode, replace)
+        folder = Path(root) if Path(root).is_dir() else Path(root).parent
+        store = CalibrationStore(butler, folder, collection)
+        certifier = Certifier(store, mode, replace, states)
         if dry_run:
             certifier.look(found, fences, result)
         elif found or fences:
-            folder = Path(root)
             # What holds follows from all that is there: nobody may add to it in between.
-            with locked((folder if folder.is_dir() else folder.parent) / _LOCK):
+            with locked(folder / _LOCK):
                 butler.registry.refresh()
                 certifier.take(found, fences, result)
 

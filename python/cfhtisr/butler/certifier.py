@@ -1,32 +1,19 @@
-"""What is certified in a collection: kept in line with what the files say of their validity."""
+"""Taking calibrations in by rules: what their files say of validity decides what holds when."""
 
 __all__ = ["Certified", "Certifier"]
 
-import errno
-import filecmp
-import functools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
-from cfhtisr.butler._middleware import (
-    CollectionType,
-    DataCoordinate,
-    DatasetIdGenEnum,
-    DatasetRef,
-    FileDataset,
-    Timespan,
-)
+from cfhtisr.butler._middleware import CollectionType
 from cfhtisr.butler.calibration_files import KINDS, Described
-from cfhtisr.butler.connect import has_collection
+from cfhtisr.butler.calibration_store import CalibrationStore, Held, keys_of, refuse_other
 from cfhtisr.butler.errors import RepositoryError
-from cfhtisr.butler.names import INSTRUMENT
-from cfhtisr.butler.raw_files import MODES
 from cfhtisr.butler.rules import Entry, Key, Rule, held
-from cfhtisr.butler.validity import ERA_FENCES, Range
+from cfhtisr.butler.transfers import finish_move
+from cfhtisr.butler.validity import Range
 
 
 @dataclass
@@ -59,91 +46,148 @@ class Certified:
 
 
 class Certifier:
-    """Keeps the collection of a repository in line with the rules of its RUNs.
+    """Keeps a collection in line with the rules of its RUNs.
 
     Parameters
     ----------
-    butler : lsst.daf.butler.Butler or None
-        The repository; None for one that is not made yet, which can only be looked at.
-    collection : str
-        The CALIBRATION collection.
+    store : CalibrationStore
+        The collection.
     mode : str
-        How files come into the repository, one of `cfhtisr.butler.raw_files.MODES`.
+        How files come into the repository, one of `cfhtisr.butler.transfers.MODES`.
     replace : bool
         Whether files take the place of those of the same night.
+    states : bool
+        Whether the user says when they hold, though it be by default.
     """
 
-    def __init__(self, butler: Any, collection: str, mode: str, replace: bool) -> None:
-        self._butler = butler
-        self._collection = collection
+    def __init__(self, store: CalibrationStore, mode: str, replace: bool, states: bool) -> None:
+        self._store = store
         self._mode = mode
         self._replace = replace
+        self._states = states
 
     def look(
         self, found: list[tuple[Described, Rule]], fences: Sequence[date], result: Certified
     ) -> None:
         """Work out what would hold when, and change nothing."""
-        entries = self._entries({described.kind for described, _ in found})
+        store = self._store
+        entries = store.entries({described.kind for described, _ in found})
+        seen: dict[tuple[str, int], str] = {}
         for described, rule in found:
-            run = self._run(described)
-            mine = [entry for key in _keys(described) for entry in entries.get(key, [])]
+            run = store.run_of(described)
+            mine = [entry for key in keys_of(described) for entry in entries.get(key, [])]
             there = [entry for entry in mine if entry.run == run]
-            told = self._told(run, rule, described, entries)
-            fresh = len(described.ccds) - len(there)
-            refs = [entry.ref for entry in there if entry.ref is not None]
-            if refs and not fresh and self._is_moved(refs, described):
-                fresh = len(refs)
+            gone = self._gone(described, [entry.ref for entry in there if entry.ref is not None])
+            for ccd in described.ccds:
+                refuse_other(seen.setdefault((run, ccd), described.path), described)
+            told = self._told(run, rule, described, entries, bool(gone))
+            fresh = len(described.ccds) - len(there) + len(gone)
             (result.files if fresh else result.there).append(described.path)
             result.datasets += fresh
             _note(entries, described, run, told)
-        touched = {key for described, _ in found for key in _keys(described)}
-        posts = self._fences() | set(fences)
-        _tabulate({key: held(key, entries[key], posts) for key in touched}, result)
+        ranges, _ = self._held(found, entries, fences)
+        for _ in store.changes(ranges):
+            pass  # refuses what cannot be
+        _tabulate(ranges, result)
 
     def take(
         self, found: list[tuple[Described, Rule]], fences: Sequence[date], result: Certified
     ) -> None:
         """Take files in, and certify all that they touch anew."""
-        butler = self._butler
-        butler.collections.register(self._collection, type=CollectionType.CALIBRATION)
+        store = self._store
+        butler = store.butler
+        butler.collections.register(store.collection, type=CollectionType.CALIBRATION)
         fresh: list[str] = []
         try:
             with butler.transaction():
                 kinds = {described.kind for described, _ in found}
-                entries = self._entries(kinds) if self._replace else {}
+                entries = store.entries(kinds) if self._replace else {}
                 for described, rule in found:
-                    run = self._run(described)
-                    told = self._told(run, rule, described, entries)
-                    if not has_collection(butler, run):
+                    run = store.run_of(described)
+                    there = store.there(described)
+                    gone = self._gone(described, there)
+                    told = self._told(run, rule, described, entries, bool(gone))
+                    if store.set_rule(run, told):
                         fresh.append(run)
-                        butler.collections.register(run, doc=told.text())
-                    elif told != self._rule_of(run):
-                        butler.registry.setCollectionDocumentation(run, told.text())
                     _note(entries, described, run, told)
-                    self._ingest(described, run, result)
-                entries = self._entries(kinds)
-                posts = self._fences() | set(fences)
-                touched = {key for described, _ in found for key in _keys(described)}
-                if set(fences) - self._fences():
-                    butler.registry.setCollectionDocumentation(
-                        self._collection,
-                        json.dumps({"fences": sorted(post.isoformat() for post in posts)}),
-                    )
-                    entries = self._entries(set(KINDS))
-                    touched = set(entries)
-                ranges = {key: held(key, entries[key], posts) for key in touched}
-                self._apply(ranges)
+                    self._take_one(described, there, gone, result)
+                ranges, posts = self._held(found, store.entries(kinds), fences)
+                if posts:
+                    store.set_fences(posts)
+                store.certify(ranges)
         except BaseException:
             for run in fresh:
-                if has_collection(butler, run):
-                    butler.collections.x_remove(run)
+                store.forget(run)
             raise
+        if self._mode == "move":
+            self._finish_moves(found, result)
         _tabulate(ranges, result)
 
+    def _take_one(
+        self, described: Described, there: list[Any], gone: list[Any], result: Certified
+    ) -> None:
+        known = {ref.dataId["detector"] for ref in there} - {ref.dataId["detector"] for ref in gone}
+        fresh = [ccd for ccd in described.ccds if ccd not in known]
+        (result.files if fresh else result.there).append(described.path)
+        if fresh:
+            self._store.ingest(described, fresh, gone, self._mode)
+            result.datasets += len(fresh)
+
+    def _finish_moves(self, found: list[tuple[Described, Rule]], result: Certified) -> None:
+        """Remove what the repository has now."""
+        moved = set(result.files)
+        for described, _ in found:
+            if described.path not in moved:
+                continue
+            try:
+                finish_move(described.path, self._store.path(self._store.there(described)[0]))
+            except OSError as error:
+                result.failed.append((described.path, str(error)))
+
+    def _held(
+        self,
+        found: list[tuple[Described, Rule]],
+        entries: dict[Key, list[Entry]],
+        fences: Sequence[date],
+    ) -> tuple[Held, set[date]]:
+        """Return what is to hold of all that is touched, and the fences if there are new ones."""
+        known = self._store.fences()
+        posts = known | set(fences)
+        touched = {key for described, _ in found for key in keys_of(described)}
+        if posts != known:
+            others = set(KINDS) - {described.kind for described, _ in found}
+            entries = {**self._store.entries(others), **entries}
+            touched = set(entries)
+        ranges = {key: held(key, entries[key], posts) for key in touched}
+        return ranges, posts if posts != known else set()
+
+    def _gone(self, described: Described, refs: list[Any]) -> list[Any]:
+        """Return the datasets whose file is gone, so that this one takes its place.
+
+        Raises
+        ------
+        RepositoryError
+            If that was not asked for, or there is another file of that name and night.
+        """
+        gone = self._store.gone(described, refs)
+        if gone and not self._replace:
+            raise RepositoryError(
+                f"{described.path}: the repository has it as {self._store.path(gone[0])}, which is "
+                "gone; --replace lets this file take its place"
+            )
+        return gone
+
     def _told(
-        self, run: str, rule: Rule, described: Described, entries: dict[Key, list[Entry]]
+        self,
+        run: str,
+        rule: Rule,
+        described: Described,
+        entries: dict[Key, list[Entry]],
+        follows: bool,
     ) -> Rule:
         """Return the rule that a RUN is to have from now on; a repeat says nothing new.
+
+        With ``follows`` the file only takes the place of one that is gone, and its order stays.
 
         Raises
         ------
@@ -151,31 +195,20 @@ class Certifier:
             If it is to hold at other times than it said and that was not asked for, or others
             have made a RUN of that name.
         """
-        if self._butler is None or not has_collection(self._butler, run):
-            return self._first(rule, run, described, entries)
-        before = self._rule_of(run)
+        before = self._store.rule_of(run, described.path)
         if before is None:
-            raise RepositoryError(f"{described.path}: {run} is there, and was made by other means")
+            return self._first(rule, run, described, entries)
         if rule.rank is not None:  # the old registry may have changed
             return rule
         told = before
-        says = rule.explicit is not None or rule.reach is not None
-        if says and (before.explicit, before.reach) != (rule.explicit, rule.reach):
+        if self._states and (before.explicit, before.reach) != (rule.explicit, rule.reach):
             if not self._replace:
                 raise RepositoryError(
                     f"{rule.file}: was to hold {before.when}, now {rule.when}; --replace "
                     "changes that"
                 )
-            told = rule
-        return self._first(replace(told, order=before.order), run, described, entries)
-
-    def _run(self, described: Described) -> str:
-        night = "undated" if described.taken is None else described.taken.strftime("%Y%m%d")
-        # Below the name of the collection: what is in another one is none of its business.
-        return f"{self._collection}/{described.kind}/{night}/{described.stem}"
-
-    def _rule_of(self, run: str) -> Rule | None:
-        return Rule.of(self._butler.registry.getCollectionDocumentation(run) or "")
+            told = replace(rule, order=before.order)
+        return told if follows else self._first(told, run, described, entries)
 
     def _first(
         self, rule: Rule, run: str, described: Described, entries: dict[Key, list[Entry]]
@@ -183,7 +216,7 @@ class Certifier:
         """Return the rule with its place among those of the same night: with replace, the first."""
         others = [
             entry.rule.order
-            for key in _keys(described)
+            for key in keys_of(described)
             for entry in entries.get(key, [])
             if entry.rule.taken == rule.taken and entry.run != run
         ]
@@ -191,162 +224,16 @@ class Certifier:
             return rule
         return replace(rule, order=max(others) + 1)
 
-    def _entries(self, kinds: set[str]) -> dict[Key, list[Entry]]:
-        """Return all calibrations of some kinds that have a rule."""
-        found: dict[Key, list[Entry]] = {}
-        if self._butler is None:
-            return found
-        for kind in sorted(kinds):
-            names = self._butler.collections.query(
-                f"{self._collection}/{kind}/*", collection_types=CollectionType.RUN
-            )
-            rules = {run: self._rule_of(run) for run in names}
-            runs = [run for run in sorted(names) if rules[run] is not None]
-            if not runs:
-                continue
-            for ref in self._butler.query_datasets(
-                kind, runs, find_first=False, explain=False, limit=None
-            ):
-                rule = rules[ref.run]
-                assert rule is not None
-                filter_ = ref.dataId.get("physical_filter")
-                key = (kind, filter_, int(ref.dataId["detector"]))
-                found.setdefault(key, []).append(Entry(ref.run, rule, ref))
-        return found
-
-    def _fences(self) -> set[date]:
-        text = ""
-        if self._butler is not None and has_collection(self._butler, self._collection):
-            text = self._butler.registry.getCollectionDocumentation(self._collection) or ""
-        try:
-            told = {date.fromisoformat(each) for each in json.loads(text)["fences"]}
-        except (ValueError, KeyError, TypeError):
-            told = set()
-        return told | set(ERA_FENCES)
-
-    def _ingest(self, described: Described, run: str, result: Certified) -> None:
-        from lsst.daf.butler.registry import ConflictingDefinitionError
-
-        butler, kind = self._butler, self._butler.get_dataset_type(described.kind)
-        refs = [
-            DatasetRef(
-                kind,
-                DataCoordinate.standardize(_data_id(key), universe=butler.dimensions),
-                run=run,
-                id_generation_mode=DatasetIdGenEnum.DATAID_TYPE_RUN,
-            )
-            for key in _keys(described)
-        ]
-        there = {ref.id for ref in butler.query_datasets(kind, run, explain=False, limit=None)}
-        fresh = [ref for ref in refs if ref.id not in there]
-        if not fresh and not self._is_moved(refs, described):
-            result.there.append(described.path)
-            return
-        if not fresh:
-            butler.pruneDatasets(refs, disassociate=False, unstore=True, purge=False)
-            fresh = refs
-        try:
-            butler.ingest(
-                FileDataset(path=described.path, refs=fresh, formatter=_formatter(described.kind)),
-                transfer=MODES[self._mode],
-            )
-        except ConflictingDefinitionError as error:
-            raise RepositoryError(f"{described.path}: {' '.join(str(error).split())}") from error
-        except FileExistsError as error:
-            raise FileExistsError(
-                errno.EEXIST, "the repository has a file of that name", described.path
-            ) from error
-        result.files.append(described.path)
-        result.datasets += len(fresh)
-
-    def _is_moved(self, refs: list[Any], described: Described) -> bool:
-        """Whether the file of datasets that are there is gone, and this one takes its place.
-
-        Raises
-        ------
-        RepositoryError
-            If that was not asked for, or there is another file of that name and night.
-        """
-        path = Path(self._butler.getURI(refs[0]).ospath)
-        if not path.exists():
-            if not self._replace:
-                raise RepositoryError(
-                    f"{described.path}: the repository has it as {path}, which is gone; --replace "
-                    "lets this file take its place"
-                )
-            return True
-        if not path.samefile(described.path) and not filecmp.cmp(
-            path, described.path, shallow=False
-        ):
-            raise RepositoryError(
-                f"{described.path}: {path} of the same name and night is in the repository, and "
-                "differs; give it another name, and --replace"
-            )
-        return False
-
-    def _apply(self, held: dict[Key, list[tuple[Entry, Range]]]) -> None:
-        """Certify what holds, where that is not what is certified already."""
-        registry = self._butler.registry
-        wanted: dict[tuple[str, str | None], dict[int, set[tuple[Any, Range]]]] = {}
-        for (kind, filter_, ccd), pairs in held.items():
-            mine = {(entry.ref, each) for entry, each in pairs}
-            wanted.setdefault((kind, filter_), {})[ccd] = mine
-        for (kind, filter_), ccds in wanted.items():
-            now: dict[int, set[tuple[Any, Any]]] = {ccd: set() for ccd in ccds}
-            strange: dict[int, str] = {}
-            for each in registry.queryDatasetAssociations(
-                kind,
-                collections=[self._collection],
-                collectionTypes={CollectionType.CALIBRATION},
-            ):
-                data_id = each.ref.dataId
-                if data_id.get("physical_filter") == filter_ and data_id["detector"] in now:
-                    now[data_id["detector"]].add((each.ref.id, each.timespan))
-                    if not each.ref.run.startswith(f"{self._collection}/{kind}/"):
-                        strange[data_id["detector"]] = f"{each.ref.run} for {each.timespan}"
-            changed = [
-                ccd
-                for ccd, mine in ccds.items()
-                if {(ref.id, _timespan(each)) for ref, each in mine} != now[ccd]
-            ]
-            if not changed:
-                continue
-            for ccd in changed:
-                if ccd in strange:
-                    raise RepositoryError(
-                        f"{kind} of ccd{ccd:02d}: {strange[ccd]} was certified by other means, and "
-                        "would give way; decertify it first, or use another --collection"
-                    )
-            old = [_data_id((kind, filter_, ccd)) for ccd in changed if now[ccd]]
-            if old:
-                registry.decertify(self._collection, kind, Timespan(None, None), dataIds=old)
-            together: dict[Range, list[Any]] = {}
-            for ccd in changed:
-                for ref, each in ccds[ccd]:
-                    together.setdefault(each, []).append(ref)
-            for each, refs in together.items():
-                registry.certify(self._collection, refs, _timespan(each))
-
 
 def _note(entries: dict[Key, list[Entry]], described: Described, run: str, rule: Rule) -> None:
     """Note the rule of a RUN for all CCDs of its file."""
-    for key in _keys(described):
+    for key in keys_of(described):
         mine = entries.setdefault(key, [])
         ref = next((entry.ref for entry in mine if entry.run == run), None)
         mine[:] = [*(entry for entry in mine if entry.run != run), Entry(run, rule, ref)]
 
 
-def _keys(described: Described) -> list[Key]:
-    return [(described.kind, described.physical_filter, ccd) for ccd in described.ccds]
-
-
-def _data_id(key: Key) -> dict[str, int | str]:
-    _, filter_, ccd = key
-    data_id: dict[str, int | str] = {"instrument": INSTRUMENT, "detector": ccd}
-    return data_id | ({"physical_filter": filter_} if filter_ else {})
-
-
-def _tabulate(held: dict[Key, list[tuple[Entry, Range]]], result: Certified) -> None:
+def _tabulate(held: Held, result: Certified) -> None:
     count: dict[tuple[str, str, str, Range], int] = {}
     for (kind, filter_, _), pairs in held.items():
         for entry, each in pairs:
@@ -354,25 +241,3 @@ def _tabulate(held: dict[Key, list[tuple[Entry, Range]]], result: Certified) -> 
             count[row] = count.get(row, 0) + 1
     rows = sorted(count.items(), key=lambda row: (*row[0][:2], row[0][3].begin or datetime.min))
     result.table = [(*row, number) for row, number in rows]
-
-
-@functools.lru_cache(maxsize=4096)  # the same for all CCDs of a file
-def _timespan(each: Range) -> Any:
-    from astropy.time import Time
-
-    begin, end = (
-        None if moment is None else Time(moment, scale="utc", format="datetime").tai
-        for moment in (each.begin, each.end)
-    )
-    return Timespan(begin, end)
-
-
-def _formatter(kind: str) -> Any:
-    from cfhtisr.butler import fact_formatters, formatters
-
-    own = {
-        "defects": fact_formatters.DefectsFormatter,
-        "crosstalk": fact_formatters.CrosstalkFormatter,
-        "linearizer": fact_formatters.LinearizerFormatter,
-    }
-    return own.get(kind, formatters.MasterFormatter)

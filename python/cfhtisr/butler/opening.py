@@ -202,6 +202,10 @@ def _calib(
         return (CALIB,), None
     name = os.fspath(calib)
     if has_collection(butler, name):
+        if (kind := butler.collections.get_info(name).type.name) not in ("CALIBRATION", "CHAINED"):
+            raise RepositoryError(
+                f"{root}: {name} is a collection of type {kind}, wanted one of calibrations"
+            )
         return (name,), None
     if os.path.isdir(name):
         path = os.path.abspath(name)

@@ -1,6 +1,6 @@
 """Taking raw exposures into a repository."""
 
-__all__ = ["MODES", "Ingested", "ingest"]
+__all__ = ["Ingested", "ingest"]
 
 import errno
 import filecmp
@@ -11,28 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from cfhtisr.butler._middleware import (
+    CollectionType,
     DataCoordinate,
     DatasetIdGenEnum,
     DatasetRef,
     FileDataset,
 )
-from cfhtisr.butler.connect import connect, explained
+from cfhtisr.butler.collection_names import check_collection
+from cfhtisr.butler.connect import connect, explained, has_collection
 from cfhtisr.butler.errors import OtherKindError, RepositoryError
 from cfhtisr.butler.folders import files_in
 from cfhtisr.butler.names import INSTRUMENT, RAW_RUN
 from cfhtisr.butler.records import Described, describe
+from cfhtisr.butler.transfers import MODES, finish_move, transfer
 from cfhtisr.camera.record import value_of
 from cfhtisr.errors import FileFormatError
 from cfhtisr.io import FitsFile
-
-MODES = {
-    "direct": "direct",
-    "copy": "copy",
-    "link": "symlink",
-    "hardlink": "hardlink",
-    "move": "move",
-}
-"""How files come into the repository, and what the middleware calls that."""
 
 _RAW = ("OBJECT", "FLAT", "BIAS", "DARK", "FOCUS", "LED")
 _SUFFIXES = (".fits", ".fits.fz", ".fits.gz", ".fit", ".fz")
@@ -107,14 +101,15 @@ def ingest(
     if mode not in MODES:
         raise ValueError(f"mode is {mode!r}, wanted one of {', '.join(MODES)}")
     result = Ingested()
+    check_collection(run)
     with connect(root, writeable=True) as butler, explained(root):
-        if run != RAW_RUN:
-            butler.collections.register(run)
+        _register(butler, root, run)
+        folder = Path(root) if Path(root).is_dir() else Path(root).parent
         named = [Path(given).absolute() for given in paths]
         files = list(files_in(named, _SUFFIXES))
         for done, path in enumerate(files, 1):
             try:
-                line = _one(butler, describe(path), mode, skip_existing, run, result)
+                line = _one(butler, folder, describe(path), mode, skip_existing, run, result)
             except RepositoryError:
                 raise
             except _REFUSED as error:
@@ -125,6 +120,14 @@ def ingest(
             if progress is not None:
                 progress(done, len(files), line)
     return result
+
+
+def _register(butler: Any, root: str | os.PathLike[str], run: str) -> None:
+    if has_collection(butler, run):
+        kind = butler.collections.get_info(run).type
+        if kind is not CollectionType.RUN:
+            raise RepositoryError(f"{root}: {run} is a collection of type {kind.name}, wanted RUN")
+    butler.collections.register(run)
 
 
 class _KnownError(ValueError):
@@ -148,15 +151,23 @@ def _is_of_other_kind(path: Path, error: BaseException) -> bool:
     try:
         with FitsFile(path, checksum="ignore") as file:
             images = [hdu for hdu in file.hdus if hdu.shape is not None]
-            told = [value_of(hdu.cards, "OBSTYPE") for hdu in [file.hdus[0], *images[:1]]]
+            headers = [file.hdus[0], *images[:1]]
+            told = [value_of(hdu.cards, "OBSTYPE") for hdu in headers]
             says = next((str(each).strip().upper() for each in told if each), None)
-            return file.damage is None and (not images or says not in (None, *_RAW))
+            made = any("CFHTISR" in hdu.cards for hdu in headers)  # a product of this package
+            return file.damage is None and (made or not images or says not in (None, *_RAW))
     except (OSError, ValueError):
         return False
 
 
 def _one(
-    butler: Any, described: Described, mode: str, skip_existing: bool, run: str, result: Ingested
+    butler: Any,
+    root: Path,
+    described: Described,
+    mode: str,
+    skip_existing: bool,
+    run: str,
+    result: Ingested,
 ) -> str:
     path = described.path
     there = _existing(butler, described.exposure, run)
@@ -197,7 +208,7 @@ def _one(
                 butler.registry.syncDimensionData(element, record)
             butler.ingest(
                 FileDataset(path=Path(path).as_uri(), refs=refs, formatter=RawFormatter),
-                transfer=MODES[mode],
+                transfer=transfer(mode, path, root),
             )
     except ConflictingDefinitionError as error:
         raise _KnownError(
@@ -210,6 +221,8 @@ def _one(
         ) from error
     result.files.append(path)
     result.datasets += len(fresh)
+    if mode == "move":
+        finish_move(path, butler.getURI(refs[0]).ospath)
     return ""
 
 

@@ -45,7 +45,9 @@ def _day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is no day, wanted 2008-03-30") from None
 
 
-def _days(text: str) -> int:
+def _days(text: str) -> int | str:
+    if text == "default":
+        return text
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no number of days, 0 or more")
     return int(text)
@@ -67,7 +69,11 @@ def add_parser(commands: Any) -> None:
     group.add_argument("--date", type=_day, metavar="DAY", help="the night, such as 2008-03-30")
     group = parser.add_argument_group("when they hold")
     group.add_argument(
-        "--validity", type=_days, metavar="DAYS", help="days before and after, at most"
+        "--validity",
+        type=_days,
+        metavar="DAYS",
+        help="days before and after, at most; 'default' takes back, with --replace, what was "
+        "stated before",
     )
     group.add_argument("--begin", metavar="TIME", help="from then on, and no rule changes it")
     group.add_argument("--end", metavar="TIME", help="until before then")
