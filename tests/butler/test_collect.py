@@ -281,24 +281,38 @@ def test_what_writers_left_days_ago_is_removed(butler, filled):
     assert left == {".b.fits.0123456789ab.cfhtisr-part", "postISRCCD-1-00.fits"}
 
 
-def test_a_failure_is_not_given_what_another_run_left(butler, filled):
+def test_nobody_is_given_what_another_run_left_but_by_his_own_word(butler, filled):
     refs = list(butler.subset("raw"))
     for work in butler.prepare(refs):
         put(work, "left")
-    bad, worse, good, *_ = prepared = butler.prepare(refs)
-    for work in (bad, worse):
-        work.noteFailure()
-    put(worse, "of its own")
-    butler.collect([bad, worse, good])
-    jobs = dict(zip(((w.dataId["visit"], w.dataId["ccd"]) for w in prepared), "bwg", strict=False))
-    assert {jobs[place]: job for place, job in there(filled).items()} == {
-        "w": "of its own", "g": "left"
+    silent, other, own, same, *_ = prepared = butler.prepare(refs)
+    assert not silent.datasetExists("postISRCCD", write=True)
+    assert not other.finished("postISRCCD", "other")
+    put(own, "of its own")
+    assert pickle.loads(pickle.dumps(same)).finished("postISRCCD", "left")  # in a worker
+    butler.collect([silent, other, own, same])
+    names = ("silent", "other", "own", "same")
+    found = {(w.dataId["visit"], w.dataId["ccd"]): n for w, n in zip(prepared, names, strict=False)}
+    assert {found[place]: job for place, job in there(filled).items()} == {
+        "own": "of its own", "same": "left"
     }  # fmt: skip
-    # It still waits for the next run of its kind.
+    # What is left still waits for the next run of its kind.
     again = butler.prepare(refs)
     assert again[0].finished("postISRCCD", "left")
+    assert again[0].get("postISRCCD").provenance["JOB"] == "left"
     butler.collect(again)
-    assert there(filled)[bad.dataId["visit"], bad.dataId["ccd"]] == "left"
+    assert there(filled)[silent.dataId["visit"], silent.dataId["ccd"]] == "left"
+
+
+def test_a_run_that_writes_nothing_collects_nothing(butler, filled):
+    for work in butler.prepare(list(butler.subset("raw", dataId={"ccd": 7}))):
+        put(work, "left")
+    butler.close()
+    words = [str(filled), "--id", "ccd=7", "--rerun", "me", "--noExit"]
+    small = ["isr.fringe.large=10", "isr.doWrite=False"]
+    done = RunIsrTask.parseAndRun([*words, "-c", *small])
+    assert [each.exitStatus for each in done.resultList] == [0, 0]
+    assert there(filled) == {}
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

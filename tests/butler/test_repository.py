@@ -99,7 +99,7 @@ create(sys.argv[1])
 @pytest.mark.parametrize("url", ["nonsense", "oracle://there/is/none", "sqlite:////no/such/a.db"])
 def test_a_registry_that_cannot_be_made_leaves_nothing(tmp_path, url):
     with pytest.raises(RepositoryError, match="cannot make a repository with the registry"):
-        ours.create(tmp_path / "new", url)
+        ours.create(tmp_path / "new/new", url)
     assert not (tmp_path / "new").exists()
 
 

@@ -86,7 +86,10 @@ class Preparation:
         named = {match[1] for match in waits if match and facts_of(match[1]) is not None}
         for name in sorted({*PRODUCTS, *named}):
             for ref in ours:
-                waiting = ref.mine(name, there)
+                place = ref.waiting(name)
+                if place is None or os.path.basename(place) not in there:
+                    continue
+                waiting = ref.mine(name)
                 if waiting is not None:
                     files.append((name, ref, Path(waiting)))
         if not files:

@@ -51,17 +51,17 @@ def create(root: str | os.PathLike[str], registry_db: str | None = None) -> Path
     """
     folder = Path(root).absolute()
     check_name(folder)
-    there = folder.is_dir()
-    if folder.exists() and not there:
+    fresh = [path for path in (folder, *folder.parents) if not path.exists()]
+    if folder.exists() and not folder.is_dir():
         raise RepositoryError(f"{folder} is a file, wanted a folder for a repository")
     try:
         with locked(folder / _LOCK, kept=False):
             _check_empty(folder)
             _make(folder, registry_db)
     except BaseException as error:
-        if not there:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        with contextlib.suppress(OSError):
+            for path in fresh:
+                path.rmdir()
         told = (RepositoryError, MissingExtraError)
         if isinstance(error, told) or not isinstance(error, Exception):
             raise

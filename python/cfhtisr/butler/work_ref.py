@@ -2,8 +2,10 @@
 
 __all__ = ["WorkRef", "is_finished", "signature"]
 
+import contextlib
 import os
-from collections.abc import Container, Mapping
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +43,8 @@ class WorkRef:
         The folder where what is put waits; None if there is no output.
     left : dict
         What waited there before this work: names of files, each with what tells it from another.
+        It may be of other settings: it is read and collected only if `finished` has found that
+        it is what this work would make.
     """
 
     dataId: dict[str, Any]
@@ -50,7 +54,6 @@ class WorkRef:
     products: dict[str, str] = field(default_factory=dict)
     staging: str | None = None
     left: dict[str, tuple[int, int]] = field(default_factory=dict)
-    _has_failed: bool = False
 
     def get(self, datasetType: str | None = None, immediate: bool = True, **rest: Any) -> Any:
         """Return a dataset; see `cfhtisr.butler.Butler.get`.
@@ -137,6 +140,14 @@ class WorkRef:
         job : str
             The fingerprint of inputs and settings, as in the product's provenance.
         """
+        waiting = self.waiting(datasetType)
+        if waiting is not None and is_finished(waiting, job):
+            with contextlib.suppress(FileNotFoundError):  # somebody has collected it meanwhile
+                told = os.stat(waiting)
+                # From now on it is of this work, as the parent sees by its time.
+                now = max(time.time_ns(), told.st_mtime_ns + 1)
+                os.utime(waiting, ns=(told.st_atime_ns, now))
+            return True
         path = self._product(datasetType)
         return path is not None and is_finished(path, job)
 
@@ -158,24 +169,11 @@ class WorkRef:
         name = staging_name(datasetType, visit, ccd, readers.extension_of(datasetType))
         return os.path.join(self.staging, name)
 
-    def noteFailure(self) -> None:
-        """Note that the work failed: what another run left is not taken for its product."""
-        self._has_failed = True
-
-    def mine(self, datasetType: str, there: Container[str]) -> str | None:
-        """Return the path of a product that waits and is to be collected.
-
-        Parameters
-        ----------
-        datasetType : str
-            Its type.
-        there : container of str
-            Names of the files that wait.
-        """
+    def mine(self, datasetType: str) -> str | None:
+        """Return the path of a product of this work that waits to be collected."""
         path = self.waiting(datasetType)
-        if path is None or os.path.basename(path) not in there:
-            return None
-        if self._has_failed and self.left.get(os.path.basename(path)) == signature(path):
+        told = None if path is None else signature(path)
+        if path is None or told is None or self.left.get(os.path.basename(path)) == told:
             return None
         return path
 
@@ -189,8 +187,7 @@ class WorkRef:
 
     def _product(self, datasetType: str) -> str | None:
         """Return the newest file of a product, None if there is none."""
-        waiting = self.waiting(datasetType)
-        for path in (waiting, self.products.get(datasetType)):
+        for path in (self.mine(datasetType), self.products.get(datasetType)):
             if path is not None and os.path.exists(path):
                 return path
         return None

@@ -142,7 +142,7 @@ class TaskRunner:
                 target = targets[result.index]
                 if result.error is None:
                     value = result.value
-                    staging.note(result.index, value)
+                    staging.note(result.index)
                     if self.doReturnResults and isinstance(value, Struct):
                         value.dataRef = _ref(target)
                 else:
@@ -170,7 +170,7 @@ class TaskRunner:
                 self.numProcesses,
                 begin=begin,
                 timeout=self.timeout,
-                late=lambda result: staging.note(result.index, result.value),
+                late=lambda result: staging.note(result.index),
             )
         return self._here(targets)
 

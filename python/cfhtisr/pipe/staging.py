@@ -48,15 +48,8 @@ class Staging:
             self._groups = [_group(target[0].dataId) for target in targets]
             self._waiting = Counter(self._groups)
 
-    def note(self, index: int, value: Any) -> None:
-        """Note what became of a target: there is something to collect at the end.
-
-        After a failure a reference that has ``noteFailure`` is told of it.
-        """
-        if getattr(value, "exitStatus", 0):
-            told = getattr(self.targets[index][0], "noteFailure", None)
-            if told is not None:
-                told()
+    def note(self, index: int) -> None:
+        """Note that a target has been worked on: there is something to collect at the end."""
         self._finished.append(index)
 
     def settle(self, index: int) -> None:
