@@ -304,6 +304,23 @@ def test_nobody_is_given_what_another_run_left_but_by_his_own_word(butler, fille
     assert there(filled)[silent.dataId["visit"], silent.dataId["ccd"]] == "left"
 
 
+def test_what_was_noted_with_a_product_that_was_left_is_kept(butler, filled):
+    words = [str(filled), "--id", "ccd=7", "--rerun", "me", "--noExit", "-c"]
+    words.append("isr.fringe.large=10")
+    from cfhtisr.butler import Butler
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Butler, "collect", lambda self, refs: None)  # as if killed before it
+        RunIsrTask.parseAndRun(words)
+    waiting = filled / "rerun/me/.staging"
+    notes = {path.read_text() for path in waiting.glob("runIsr_metadata-*")}
+    assert len(notes) == 2
+    RunIsrTask.parseAndRun(words)
+    found = (filled / "rerun/me/runIsr_metadata").rglob("*.yaml")
+    assert {path.read_text() for path in found} == notes
+    assert os.listdir(waiting) == [".lock"]
+
+
 def test_a_run_that_writes_nothing_collects_nothing(butler, filled):
     for work in butler.prepare(list(butler.subset("raw", dataId={"ccd": 7}))):
         put(work, "left")

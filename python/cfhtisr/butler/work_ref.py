@@ -142,14 +142,25 @@ class WorkRef:
         """
         waiting = self.waiting(datasetType)
         if waiting is not None and is_finished(waiting, job):
-            with contextlib.suppress(FileNotFoundError):  # somebody has collected it meanwhile
-                told = os.stat(waiting)
-                # From now on it is of this work, as the parent sees by its time.
-                now = max(time.time_ns(), told.st_mtime_ns + 1)
-                os.utime(waiting, ns=(told.st_atime_ns, now))
+            self._approve(waiting)
             return True
         path = self._product(datasetType)
         return path is not None and is_finished(path, job)
+
+    def _approve(self, waiting: str) -> None:
+        """Let a product that was left, and what was put after it, be of this work.
+
+        Their time is set to now, by which the parent sees it.
+        """
+        name = os.path.basename(waiting)
+        if name not in self.left:
+            return
+        _, since = self.left[name]
+        for each, told in self.left.items():
+            path = os.path.join(os.path.dirname(waiting), each)
+            if told[1] >= since and signature(path) == told:
+                with contextlib.suppress(FileNotFoundError):  # somebody has collected it meanwhile
+                    os.utime(path, ns=(told[1], max(time.time_ns(), told[1] + 1)))
 
     def identity(self, datasetType: str) -> str:
         """Return what a dataset was read from, as its ``identity`` would, without its pixels.
