@@ -79,7 +79,7 @@ _FRINGES = ("-c", "isr.fringe.large=10")
 def bookkeeping(folder: Path, rounds: int) -> list[tuple[str, str]]:
     """Return what a repository takes for each of 40 CCDs; one is left, corrected, in ``repo``."""
     from cfhtisr.butler import create, ingest, open_butler
-    from cfhtisr.butler.calibrations import certify
+    from cfhtisr.butler.calibs.certify import certify
     from cfhtisr.tasks.cfht import CfhtIsrTask, CfhtIsrTaskConfig
 
     files = exposure(folder / "files", **SMALL, only=("raw", *KINDS))

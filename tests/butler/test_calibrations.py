@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 
 from cfhtisr import read_raw
-from cfhtisr.butler.validity import Range
+from cfhtisr.butler.calibs.validity import Range
 from cfhtisr.cli.main import main
 from cfhtisr.simulate.files import exposure
 from small_nights import SMALL
@@ -17,9 +17,9 @@ from small_sets import edited
 pytest.importorskip("lsst.daf.butler", reason="needs the extra [butler]")
 
 from cfhtisr.butler import ingest, open_butler
-from cfhtisr.butler.calibration_files import describe
-from cfhtisr.butler.calibration_store import CalibrationStore
-from cfhtisr.butler.calibrations import certify
+from cfhtisr.butler.calibs.certify import certify
+from cfhtisr.butler.calibs.files import describe
+from cfhtisr.butler.calibs.store import CalibrationStore
 from cfhtisr.butler.errors import RepositoryError
 
 CCDS = (3, 30)
@@ -223,7 +223,7 @@ def test_a_fence_shows_all_that_it_changes(repository, epochs):
 
 def test_moved_files_are_removed_when_all_are_certified(repository, epochs, tmp_path, monkeypatch):
     path = Path(shutil.copy(epochs["2008-03-01"].bias, tmp_path / "bias.fits.fz"))
-    monkeypatch.setattr("cfhtisr.butler.certifier.finish_move", lambda *_: 1 / 0)
+    monkeypatch.setattr("cfhtisr.butler.calibs.certifier.finish_move", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):  # as if killed before it
         certify(repository, [path], mode="move")
     assert path.exists()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cfhtisr.butler.detrend import read_detrend
+from cfhtisr.butler.calibs.validity import Range
 from cfhtisr.butler.errors import RepositoryError
-from cfhtisr.butler.validity import Range
+from cfhtisr.butler.gen2.detrend import read_detrend
 
 TABLE = Path(__file__).resolve().parents[3] / "shared" / "data" / "detrend_db.csv"
 HEADER = (

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cfhtisr.butler.calibs.validity import Range
 from cfhtisr.butler.errors import RepositoryError
-from cfhtisr.butler.gen2_registry import calibrations, existing, raws
-from cfhtisr.butler.gen2_roots import roots
-from cfhtisr.butler.gen2_times import shift_of, validity
-from cfhtisr.butler.validity import Range
+from cfhtisr.butler.gen2.registry import calibrations, existing, raws
+from cfhtisr.butler.gen2.roots import roots
+from cfhtisr.butler.gen2.times import shift_of, validity
 from gen2_samples import add_calibration, add_raw, database
 
 CALIB = "calibRegistry.sqlite3"

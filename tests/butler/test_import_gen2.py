@@ -5,15 +5,15 @@ from datetime import datetime
 import pytest
 from numpy.testing import assert_array_equal
 
+from cfhtisr.butler.calibs.validity import Range
 from cfhtisr.butler.errors import RepositoryError
-from cfhtisr.butler.validity import Range
 from cfhtisr.cli.main import main
 from cfhtisr.simulate.files import exposure
 from gen2_samples import add_calibration, add_raw
 
 daf = pytest.importorskip("lsst.daf.butler", reason="needs the extra [butler]")
-from cfhtisr.butler.calibrations import certify  # noqa: E402  # needs the extra
-from cfhtisr.butler.import_gen2 import import_gen2  # noqa: E402  # needs the extra
+from cfhtisr.butler.calibs.certify import certify  # noqa: E402  # needs the extra
+from cfhtisr.butler.gen2.importing import import_gen2  # noqa: E402  # needs the extra
 
 CCDS = (0, 7)
 SMALL = {"rows": 96, "columns": 128, "n_ccd": 36, "ccds": CCDS}

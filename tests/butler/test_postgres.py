@@ -179,8 +179,8 @@ def test_two_writers_at_once_write_each_product_once(repo, wanted):
 
 
 def test_two_who_certify_at_once_lose_nothing(repo, nights, monkeypatch):
-    from cfhtisr.butler.calibration_store import CalibrationStore
-    from cfhtisr.butler.calibrations import certify
+    from cfhtisr.butler.calibs.certify import certify
+    from cfhtisr.butler.calibs.store import CalibrationStore
     from cfhtisr.butler.connect import connect
 
     certify_all, inside, done = CalibrationStore.certify, threading.Event(), threading.Event()

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cfhtisr.butler.calibs.rules import Entry, Rule, held
+from cfhtisr.butler.calibs.validity import ERA_FENCES, Range
 from cfhtisr.butler.errors import RepositoryError
-from cfhtisr.butler.rules import Entry, Rule, held
-from cfhtisr.butler.validity import ERA_FENCES, Range
 
 BIAS, DEFECTS = ("bias", None, 7), ("defects", None, 7)
 DAY = datetime(2008, 3, 1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfhtisr.butler.validity import (
+from cfhtisr.butler.calibs.validity import (
     ERA_FENCES,
     Claim,
     Range,

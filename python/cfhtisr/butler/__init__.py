@@ -14,7 +14,9 @@ _HOMES = {
     "NoResults": "cfhtisr.butler.errors",
     "RepositoryError": "cfhtisr.butler.errors",
     "WorkRef": "cfhtisr.butler.work_ref",
+    "certify": "cfhtisr.butler.calibs.certify",
     "create": "cfhtisr.butler.repository",
+    "import_gen2": "cfhtisr.butler.gen2.importing",
     "ingest": "cfhtisr.butler.raw_files",
     "open_butler": "cfhtisr.butler.opening",
 }
@@ -22,10 +24,12 @@ _HOMES = {
 __all__ = sorted(_HOMES)
 
 if TYPE_CHECKING:
+    from cfhtisr.butler.calibs.certify import certify as certify
     from cfhtisr.butler.data_ref import DataRef as DataRef
     from cfhtisr.butler.errors import NoResults as NoResults
     from cfhtisr.butler.errors import RepositoryError as RepositoryError
     from cfhtisr.butler.facade import Butler as Butler
+    from cfhtisr.butler.gen2.importing import import_gen2 as import_gen2
     from cfhtisr.butler.instrument import MegaPrime as MegaPrime
     from cfhtisr.butler.opening import open_butler as open_butler
     from cfhtisr.butler.raw_files import ingest as ingest

@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     if options.root is not None and options.detrend is None:
         print("cfhtisr: --root is for --detrend, which is not given", file=sys.stderr)
         return 2
-    from cfhtisr.butler.import_gen2 import import_gen2
+    from cfhtisr.butler.gen2.importing import import_gen2
     from cfhtisr.cli._progress import progress
 
     *old, new = options.repos

@@ -106,9 +106,9 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Take the files in, show what holds when, list what failed."""
-    from cfhtisr.butler.calibrations import certify
+    from cfhtisr.butler.calibs.certify import certify
+    from cfhtisr.butler.calibs.validity import Range, moment
     from cfhtisr.butler.names import CALIB
-    from cfhtisr.butler.validity import Range, moment
     from cfhtisr.cli._progress import progress
 
     explicit = None

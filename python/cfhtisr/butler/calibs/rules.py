@@ -9,8 +9,8 @@ from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
+from cfhtisr.butler.calibs.validity import Claim, Range, nearest, settled, until_superseded
 from cfhtisr.butler.errors import RepositoryError
-from cfhtisr.butler.validity import Claim, Range, nearest, settled, until_superseded
 
 DATED = ("bias", "dark", "flat", "fringe")
 """Kinds of which the nearest in time holds; others hold until they are superseded."""

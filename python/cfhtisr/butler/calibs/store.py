@@ -20,13 +20,13 @@ from cfhtisr.butler._middleware import (
     FileDataset,
     Timespan,
 )
-from cfhtisr.butler.calibration_files import Described
+from cfhtisr.butler.calibs.files import Described
+from cfhtisr.butler.calibs.rules import Entry, Key, Rule
+from cfhtisr.butler.calibs.validity import ERA_FENCES, Range
 from cfhtisr.butler.connect import has_collection
 from cfhtisr.butler.errors import RepositoryError
 from cfhtisr.butler.names import INSTRUMENT
-from cfhtisr.butler.rules import Entry, Key, Rule
 from cfhtisr.butler.transfers import transfer
-from cfhtisr.butler.validity import ERA_FENCES, Range
 
 Held = dict[Key, list[tuple[Entry, Range]]]
 """What is to hold of each CCD, and when."""

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from pathlib import Path
 
-from cfhtisr.butler.calibration_files import Described, describe
-from cfhtisr.butler.calibrations import Certified, take_in
+from cfhtisr.butler.calibs.certify import Certified, take_in
+from cfhtisr.butler.calibs.files import Described, describe
+from cfhtisr.butler.calibs.rules import Rule
+from cfhtisr.butler.calibs.validity import ERA_FENCES, Range
 from cfhtisr.butler.connect import connect
-from cfhtisr.butler.detrend import read_detrend
 from cfhtisr.butler.errors import RepositoryError
-from cfhtisr.butler.gen2_registry import (
+from cfhtisr.butler.gen2.detrend import read_detrend
+from cfhtisr.butler.gen2.registry import (
     CALIB_REGISTRY,
     RAW_REGISTRY,
     Listed,
@@ -23,13 +25,11 @@ from cfhtisr.butler.gen2_registry import (
     calibrations,
     raws,
 )
-from cfhtisr.butler.gen2_roots import roots
+from cfhtisr.butler.gen2.roots import roots
 from cfhtisr.butler.names import RAW_RUN
 from cfhtisr.butler.raw_files import Ingested, ingest
 from cfhtisr.butler.records import describe as describe_raw
 from cfhtisr.butler.repository import create
-from cfhtisr.butler.rules import Rule
-from cfhtisr.butler.validity import ERA_FENCES, Range
 from cfhtisr.camera.filters import lookup
 from cfhtisr.io.raw import RawFile, scan_raw
 
@@ -82,7 +82,7 @@ def import_gen2(
     Exposures and calibrations stay where they are. Calibrations hold when their registry says,
     but none across the day on which the camera got 40 CCDs. Of several that hold, that of the
     highest version does, of these the one that was registered last; ranges that were given to
-    `cfhtisr.butler.calibrations.certify` go first. A repeat takes in what is new.
+    `cfhtisr.butler.certify` go first. A repeat takes in what is new.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def import_gen2(
     calib : path-like, optional
         The folder of its calibrations, if that is another.
     detrend : path-like, optional
-        The observatory's table of masters, see `cfhtisr.butler.detrend.read_detrend`.
+        The observatory's table of masters, see `cfhtisr.butler.gen2.detrend.read_detrend`.
     detrend_root : path-like, optional
         The folder that the paths in that table count from; by default that of the table.
     offset : float, optional

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from cfhtisr.butler.calibs.validity import Range, moment
 from cfhtisr.butler.errors import RepositoryError
-from cfhtisr.butler.gen2_times import shift_of, validity
-from cfhtisr.butler.validity import Range, moment
+from cfhtisr.butler.gen2.times import shift_of, validity
 
 RAW_REGISTRY = "registry.sqlite3"
 """The registry of exposures; its table is ``raw``."""
@@ -113,7 +113,7 @@ def raws(folders: Sequence[Path], problems: Problems) -> list[OldRaw]:
     Parameters
     ----------
     folders : sequence of pathlib.Path
-        As `cfhtisr.butler.gen2_roots.roots` gives them.
+        As `cfhtisr.butler.gen2.roots.roots` gives them.
     problems : list of (str, str)
         Rows that make no sense are added to it.
 
@@ -160,7 +160,7 @@ def calibrations(folder: Path, offset: float | None, problems: Problems) -> list
         The folder of the registry, from which its paths count.
     offset : float or None
         What is to be added to its times to get UTC [h]; None: what they look like, see
-        `cfhtisr.butler.gen2_times.shift_of`.
+        `cfhtisr.butler.gen2.times.shift_of`.
     problems : list of (str, str)
         Rows that make no sense are added to it.
 

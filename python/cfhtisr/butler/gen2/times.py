@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from cfhtisr.butler.validity import Range, moment
+from cfhtisr.butler.calibs.validity import Range, moment
 
 Shift = Callable[[datetime], datetime]
 """Makes UTC of a time in a registry."""

@@ -8,12 +8,12 @@ from datetime import date, datetime
 from typing import Any
 
 from cfhtisr.butler._middleware import CollectionType
-from cfhtisr.butler.calibration_files import KINDS, Described
-from cfhtisr.butler.calibration_store import CalibrationStore, Held, keys_of, refuse_other
+from cfhtisr.butler.calibs.files import KINDS, Described
+from cfhtisr.butler.calibs.rules import Entry, Key, Rule, held
+from cfhtisr.butler.calibs.store import CalibrationStore, Held, keys_of, refuse_other
+from cfhtisr.butler.calibs.validity import Range
 from cfhtisr.butler.errors import RepositoryError
-from cfhtisr.butler.rules import Entry, Key, Rule, held
 from cfhtisr.butler.transfers import finish_move
-from cfhtisr.butler.validity import Range
 
 
 @dataclass

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from cfhtisr.butler.calibs.validity import moment
 from cfhtisr.butler.errors import RepositoryError
-from cfhtisr.butler.gen2_registry import Listed, Problems, existing
-from cfhtisr.butler.gen2_times import validity
-from cfhtisr.butler.validity import moment
+from cfhtisr.butler.gen2.registry import Listed, Problems, existing
+from cfhtisr.butler.gen2.times import validity
 
 _KINDS = {"bias": "bias", "dark": "dark", "flat": "flat", "fringe": "fringe", "mask": "defects"} | {
     "2": "dark",

@@ -8,18 +8,18 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal
 
-from cfhtisr.butler.calibration_files import KINDS, SUFFIXES, Described, describe
-from cfhtisr.butler.calibration_store import CalibrationStore
-from cfhtisr.butler.certifier import Certified, Certifier
+from cfhtisr.butler.calibs.certifier import Certified, Certifier
+from cfhtisr.butler.calibs.files import KINDS, SUFFIXES, Described, describe
+from cfhtisr.butler.calibs.rules import DATED, Rule
+from cfhtisr.butler.calibs.store import CalibrationStore
+from cfhtisr.butler.calibs.validity import Range
 from cfhtisr.butler.collection_names import check_collection
 from cfhtisr.butler.connect import connect, explained
 from cfhtisr.butler.errors import OtherKindError
 from cfhtisr.butler.folders import files_in
 from cfhtisr.butler.locks import locked
 from cfhtisr.butler.names import CALIB
-from cfhtisr.butler.rules import DATED, Rule
 from cfhtisr.butler.transfers import MODES
-from cfhtisr.butler.validity import Range
 
 _LOCK = ".calibrations.lock"
 _REFUSED = (OSError, ValueError, LookupError, MemoryError)
